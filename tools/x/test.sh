@@ -1,0 +1,32 @@
+# ./x test [--quick]: all tests, of all builds, as one ctest suite.
+#
+# release runs everything once; asan and tsan run the quick tests again, with some of the slow ones at fewer rounds, and the
+# fuzz targets; mutants runs the simulation against each mutant. Which entry belongs where is said by its labels
+# (cmake/firstcome.cmake). Only the targets that are run are built.
+
+run_test() {
+  local quick=
+  case "$*" in
+    "") ;;
+    --quick) quick=yes ;;
+    *) stop_with_usage "test knows --quick only, but got '$*'" ;;
+  esac
+  need_packages build test
+  if [ -n "$quick" ]; then
+    build release firstcome tests
+    run_suite release -L quick
+  else
+    local builds=(release asan tsan mutants) name
+    for name in "${builds[@]}"; do build "$name" tests; done
+    mkdir -p "$root/build/suite"
+    printf "subdirs(\"$root/build/%s\")\n" "${builds[@]}" >"$root/build/suite/CTestTestfile.cmake"
+    run_suite suite
+  fi
+}
+
+# run_suite FOLDER [CTEST OPTION...]: ctest's summary is the last thing that is printed.
+run_suite() {
+  local folder=$1
+  shift
+  exec ctest --test-dir "$root/build/$folder" --output-on-failure --no-tests=error -j "$(nproc)" "$@" </dev/null
+}
