@@ -26,8 +26,11 @@ apt_install() {
   apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=300 "$@" </dev/null
 }
 
-# The services that these packages bring must not start at the next boot either.
+installed_packages() { dpkg-query -W -f '${db:Status-Status} ${binary:Package}\n' | sed -n 's/^installed //p' | sort; }
+
+# The services that came along, by these packages or by what they depend on, must not start at the next boot either.
 disable_services() {
+  [ $# -gt 0 ] || return 0
   local unit
   for unit in $(dpkg -L "$@" | sed -n 's,^\(/usr\)\?/lib/systemd/system/\([^/@]*\.\(service\|timer\|socket\)\)$,\2,p' | sort -u); do
     if command -v systemctl >/dev/null; then systemctl disable -q "$unit" || true; fi
@@ -37,7 +40,9 @@ disable_services() {
   done
 }
 
+before=$(installed_packages)
 forbid_services
 # Package lists that are absent, or too old to find the files, are fetched once.
 apt_install "$@" || { apt-get update -q && apt_install "$@"; }
-disable_services "$@"
+mapfile -t came < <(comm -13 <(printf '%s\n' "$before") <(installed_packages))
+disable_services "${came[@]}"
