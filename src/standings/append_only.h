@@ -1,0 +1,64 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cstdint>
+#include <memory>
+
+#include "base/assert.h"
+
+namespace firstcome {
+
+/// A list that only grows, and whose elements never move.
+///
+///   Threads   one thread appends; any thread reads the elements below size().
+///   Memory    segments of 16, 32, 64, ...: at most half of it is unused, and no pointer is invalidated by growth.
+template <class T>
+class AppendOnly {
+ public:
+  AppendOnly() = default;
+  AppendOnly(const AppendOnly&) = delete;
+  AppendOnly& operator=(const AppendOnly&) = delete;
+  ~AppendOnly() {
+    for (auto& segment : segments_) delete[] segment.load(std::memory_order_relaxed);
+  }
+
+  std::uint32_t size() const { return size_.load(std::memory_order_acquire); }
+  bool empty() const { return size() == 0; }
+
+  const T& operator[](std::uint32_t index) const { return const_cast<AppendOnly*>(this)->at(index); }
+  T& at(std::uint32_t index) {
+    const auto [segment, offset] = place_of(index);
+    return segments_[segment].load(std::memory_order_acquire)[offset];
+  }
+
+  /// The element is visible to readers when this returns.
+  T& append(T value) {
+    const std::uint32_t index = size_.load(std::memory_order_relaxed);
+    const auto [segment, offset] = place_of(index);
+    if (offset == 0) segments_[segment].store(new T[std::size_t{first} << segment], std::memory_order_release);
+    T& element = segments_[segment].load(std::memory_order_relaxed)[offset];
+    element = std::move(value);
+    size_.store(index + 1, std::memory_order_release);
+    return element;
+  }
+
+ private:
+  static constexpr std::uint32_t first = 16;
+  struct Place {
+    unsigned segment;
+    std::uint32_t offset;
+  };
+  // Segment k holds 16 * 2^k elements and begins at 16 * (2^k - 1).
+  static Place place_of(std::uint32_t index) {
+    const std::uint64_t shifted = std::uint64_t{index} + first;
+    const auto segment = static_cast<unsigned>(std::bit_width(shifted) - std::bit_width(std::uint64_t{first}));
+    return {segment, static_cast<std::uint32_t>(shifted - (std::uint64_t{first} << segment))};
+  }
+
+  std::array<std::atomic<T*>, 29> segments_{};
+  std::atomic<std::uint32_t> size_{0};
+};
+
+}  // namespace firstcome

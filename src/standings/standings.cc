@@ -1,0 +1,110 @@
+#include "standings/standings.h"
+
+#include <xxhash.h>
+
+#include <bit>
+#include <cstring>
+
+#include "base/assert.h"
+#include "base/mutant.h"
+#include "base/schedule_point.h"
+
+namespace firstcome {
+
+std::string_view to_string(EffectKind kind) {
+  static constexpr std::string_view names[effect_kinds] = {
+      "none",           "installed", "opened",  "won",    "known",  "surplus", "out_of_window", "after_closed", "quota_raised",
+      "window_changed", "paused",    "resumed", "closed", "issued", "no_campaign"};
+  return names[static_cast<int>(kind)];
+}
+
+Standings::Standings(std::uint64_t seed, std::uint32_t campaigns_max)
+    : seed_(seed), index_(std::bit_ceil(std::uint64_t{campaigns_max} * 2)) {}
+
+Campaign* Standings::find_to_change(std::string_view campaign) {
+  const std::size_t mask = index_.size() - 1;
+  for (std::size_t at = XXH3_64bits_withSeed(campaign.data(), campaign.size(), seed_) & mask;; at = (at + 1) & mask) {
+    Campaign* const there = index_[at].load(std::memory_order_acquire);
+    if (!there || there->id() == campaign) return there;
+  }
+}
+
+const Campaign* Standings::find(std::string_view campaign) const {
+  return const_cast<Standings*>(this)->find_to_change(campaign);
+}
+
+std::optional<Installation> Standings::installation() const {
+  if (!installed_.load(std::memory_order_acquire)) return {};
+  return installation_;
+}
+
+Effect Standings::apply(const Shown& shown) {
+  if (shown.position <= position() && !mutant(Mutant::applied_again)) return {.position = shown.position, .stamp = shown.stamp};
+  Effect effect{.kind = EffectKind::no_campaign};
+  if (const auto* installation = std::get_if<Installation>(&shown.entry)) {
+    effect.kind = EffectKind::none;
+    if (!installed_.load(std::memory_order_relaxed)) {
+      installation_ = *installation;
+      installed_.store(true, std::memory_order_release);
+      effect.kind = EffectKind::installed;
+    }
+  } else if (const auto* opened = std::get_if<Opened>(&shown.entry)) {
+    effect = open(*opened, shown);
+  } else if (Campaign* const campaign = find_to_change(campaign_of(shown.entry))) {
+    effect = change(shown, *campaign);
+  }
+  effect.position = shown.position;
+  effect.stamp = shown.stamp;
+  position_.store(shown.position, std::memory_order_release);
+  return effect;
+}
+
+Effect Standings::open(const Opened& opened, const Shown& shown) {
+  if (const Campaign* const there = find(opened.campaign)) return {.kind = EffectKind::none, .campaign = there};
+  MUST((campaigns_.size() + 1) * 2 <= index_.size(), "campaigns_max is kept where campaigns are created");
+  auto made = std::make_unique<Campaign>(opened, seed_);
+  Campaign* const campaign = made.get();
+  extend_chain(*campaign, shown);
+  campaign->add_change(shown.position, shown.stamp, campaign->chain_);
+  places_.fetch_add(opened.quota, std::memory_order_relaxed);
+  campaigns_.append(std::move(made));
+  const std::size_t mask = index_.size() - 1;
+  std::size_t at = XXH3_64bits_withSeed(opened.campaign.view().data(), opened.campaign.view().size(), seed_) & mask;
+  while (index_[at].load(std::memory_order_relaxed)) at = (at + 1) & mask;
+  index_[at].store(campaign, std::memory_order_release);
+  return {.kind = EffectKind::opened, .campaign = campaign};
+}
+
+Effect Standings::change(const Shown& shown, Campaign& campaign) {
+  if (const auto* ticket = std::get_if<Ticket>(&shown.entry)) {
+    Effect effect = campaign.judge(*ticket, shown.stamp);
+    if (effect.kind == EffectKind::won) {
+      extend_chain(campaign, shown);
+      effect.sealed = campaign.win(*ticket, shown.position, shown.stamp);
+      effect.rank = campaign.winners().size();
+    }
+    return effect;
+  }
+  const std::uint32_t quota_before = campaign.view().quota;
+  const EffectKind kind = campaign.change(shown);
+  if (kind != EffectKind::none) {
+    extend_chain(campaign, shown);
+    places_.fetch_add(campaign.view().quota - quota_before, std::memory_order_relaxed);
+    // `issued` moves no row of the store: the issuer has nothing to write for it.
+    if (kind != EffectKind::issued) campaign.add_change(shown.position, shown.stamp, campaign.chain_);
+  }
+  return {.kind = kind, .campaign = &campaign};
+}
+
+void Standings::extend_chain(Campaign& campaign, const Shown& shown) {
+  scratch_.assign(campaign.chain_.begin(), campaign.chain_.end());
+  const auto put = [this](std::uint64_t number) {
+    for (int i = 0; i < 8; ++i) scratch_.push_back(static_cast<std::uint8_t>(number >> (8 * i)));
+  };
+  put(shown.position);
+  put(static_cast<std::uint64_t>(shown.stamp.time_since_epoch().count()));
+  encode(shown.entry, scratch_);
+  campaign.chain_ = sha256_(scratch_);
+}
+
+}  // namespace firstcome

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "model/entry.h"
+#include "standings/campaign.h"
+
+namespace firstcome {
+
+/// What an entry did to the standings.
+enum class EffectKind : std::uint8_t {
+  none,           ///< nothing: a repeat, a stale or a late one
+  installed,
+  opened,
+  won,            ///< the user holds `rank` now
+  known,          ///< the user had won before
+  surplus,        ///< no place left
+  out_of_window,  ///< the stamp lies outside the window
+  after_closed,
+  quota_raised,
+  window_changed,
+  paused,
+  resumed,
+  closed,
+  issued,
+  no_campaign,  ///< about a campaign that was never opened
+};
+inline constexpr int effect_kinds = 15;
+std::string_view to_string(EffectKind kind);
+
+struct Effect {
+  EffectKind kind = EffectKind::none;
+  const Campaign* campaign = nullptr;  ///< none for installed and no_campaign; lives as long as the standings
+  User user;                           ///< of a ticket
+  std::uint32_t rank = 0;              ///< won, known
+  bool sealed = false;                 ///< the standings hold N ranks, since this entry
+  Position position = 0;
+  Time stamp;
+};
+
+/// The pure fold over the entries: the first N different users whose tickets count hold ranks 1..N.
+///
+///   Invariant   a function of the entries alone: no clock, no randomness (`seed` only places users in a table), no
+///               unordered iteration. Two folds over the same entries agree in every winner and every chain.
+///   Chain       chain' = SHA-256(chain | position, 8 bytes LE | stamp in ms, 8 bytes LE | encoded entry), per campaign, over
+///               every entry that had an effect; it begins with 32 zero bytes.
+///   Threads     one thread applies; any thread reads campaigns.
+///   Bounds      `campaigns_max` campaigns; opening more is a fault that stops the node (limits are kept at creation).
+class Standings {
+ public:
+  explicit Standings(std::uint64_t seed = 0, std::uint32_t campaigns_max = 1U << 20);
+
+  /// Positions must grow: a position that was applied before has no effect.
+  Effect apply(const Shown& shown);
+
+  /// None when no such campaign was opened.
+  const Campaign* find(std::string_view campaign) const;
+
+  /// In the order in which they were opened.
+  const AppendOnly<std::unique_ptr<Campaign>>& campaigns() const { return campaigns_; }
+
+  /// The position applied last. For any thread.
+  Position position() const { return position_.load(std::memory_order_acquire); }
+
+  std::optional<Installation> installation() const;
+
+  /// Places of all quotas together: what memory and a restart must bear.
+  std::uint64_t places() const { return places_.load(std::memory_order_relaxed); }
+
+ private:
+  Campaign* find_to_change(std::string_view campaign);
+  Effect open(const Opened& opened, const Shown& shown);
+  Effect change(const Shown& shown, Campaign& campaign);
+  void extend_chain(Campaign& campaign, const Shown& shown);
+
+  const std::uint64_t seed_;
+  std::atomic<Position> position_{0};
+  std::atomic<std::uint64_t> places_{0};
+  std::atomic<bool> installed_{false};
+  Installation installation_;
+  AppendOnly<std::unique_ptr<Campaign>> campaigns_;
+  std::vector<std::atomic<Campaign*>> index_;  // open addressing, insert-only
+  Sha256 sha256_;
+  std::vector<std::uint8_t> scratch_;
+};
+
+}  // namespace firstcome
