@@ -3,7 +3,7 @@
 add_library(firstcome_options INTERFACE)
 target_compile_options(firstcome_options INTERFACE
   -Wall -Wextra -Werror -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Wunused -Woverloaded-virtual
-  -Wextra-semi -fno-omit-frame-pointer)
+  -Wextra-semi -Wno-missing-designated-field-initializers -fno-omit-frame-pointer)
 target_compile_definitions(firstcome_options INTERFACE _FILE_OFFSET_BITS=64)
 target_include_directories(firstcome_options INTERFACE ${PROJECT_SOURCE_DIR}/src)
 target_link_options(firstcome_options INTERFACE -fuse-ld=lld)

@@ -32,6 +32,7 @@ class InlineText {
   bool empty() const { return size_ == 0; }
 
   friend bool operator==(const InlineText& a, const InlineText& b) { return a.view() == b.view(); }
+  friend bool operator==(const InlineText& a, std::string_view b) { return a.view() == b; }
   friend auto operator<=>(const InlineText& a, const InlineText& b) { return a.view() <=> b.view(); }
 
  private:
