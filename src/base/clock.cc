@@ -8,9 +8,7 @@ namespace firstcome {
 
 Time SystemClock::now() { return std::chrono::floor<Millis>(std::chrono::system_clock::now()); }
 
-Uptime SystemClock::uptime() {
-  return std::chrono::floor<Millis>(std::chrono::steady_clock::now().time_since_epoch());
-}
+Uptime SystemClock::uptime() { return std::chrono::floor<Millis>(std::chrono::steady_clock::now().time_since_epoch()); }
 
 std::string to_rfc3339(Time time) { return date::format("%FT%TZ", time); }
 
@@ -23,8 +21,9 @@ Result<Time> parse_rfc3339(std::string_view text) {
   in >> date::parse("%FT%T%Ez", time);
   const bool whole = !in.fail() && (in.peek(), in.eof());
   if (!whole || form.size() < 25 || form[form.size() - 3] != ':')
-    return fail(FaultKind::misconfigured,
-                "\"" + std::string(text) + "\" is no time: write it as 2026-11-24T09:00:00Z or 2026-11-24T18:00:00+09:00");
+    return fail(
+        FaultKind::misconfigured,
+        "\"" + std::string(text) + "\" is no time: write it as 2026-11-24T09:00:00Z or 2026-11-24T18:00:00+09:00");
   return time;
 }
 

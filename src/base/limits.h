@@ -20,15 +20,15 @@ inline constexpr std::size_t campaign_name_bytes_max = 200;
 inline constexpr std::uint32_t quota_max_default = 5'000'000;
 inline constexpr std::uint32_t places_max_default = 20'000'000;  // the sum of all quotas
 inline constexpr std::uint32_t campaigns_max_default = 10'000;
-inline constexpr double issue_rate_default = 1'000;     // rows per second and campaign; 0 means unlimited
+inline constexpr double issue_rate_default = 1'000;         // rows per second and campaign; 0 means unlimited
 inline constexpr double issue_rate_total_default = 10'000;  // rows per second for the store; 0 means unlimited
 
 // The desk.
-inline constexpr milliseconds wait_ms_max_default{1500};      // a claim waits this long, then it is told `pending`
+inline constexpr milliseconds wait_ms_max_default{1500};       // a claim waits this long, then it is told `pending`
 inline constexpr milliseconds in_flight_ms_max_default{5000};  // a ticket without a fate is forgotten after this
-inline constexpr std::size_t in_flight_max_default = 8192;     // tickets in the journal's hands, per campaign and process
+inline constexpr std::size_t in_flight_max_default = 8192;  // tickets in the journal's hands, per campaign and process
 inline constexpr std::size_t waiting_claims_max_default = 65536;  // claims that wait, per process
-inline constexpr milliseconds stale_ms_max_default{5000};      // without news from the journal for longer: 503
+inline constexpr milliseconds stale_ms_max_default{5000};         // without news from the journal for longer: 503
 
 // The journal.
 inline constexpr std::size_t append_entries_max = 65536;  // its mailbox
@@ -39,7 +39,7 @@ inline constexpr std::size_t coupons_batch_max = 1000;  // one transaction
 inline constexpr std::size_t parked_max_default = 10;   // more parked coupons stop their campaign
 
 // HTTP.
-inline constexpr std::size_t target_bytes_max = 2048;  // beyond: 414
+inline constexpr std::size_t target_bytes_max = 2048;          // beyond: 414
 inline constexpr std::size_t header_bytes_max_default = 8192;  // request line and header: beyond: 431
 inline constexpr std::size_t body_bytes_max_default = 65536;   // beyond: 413
 inline constexpr std::size_t connections_max_default = 20000;  // beyond: closed at once, counted
@@ -47,7 +47,8 @@ inline constexpr milliseconds header_ms_max_default{10'000};   // from the first
 inline constexpr milliseconds idle_ms_max_default{75'000};     // a kept-alive connection without a request: closed
 inline constexpr milliseconds write_ms_max_default{10'000};    // a client that does not read: closed
 inline constexpr milliseconds drain_ms_max_default{10'000};    // after SIGTERM: what is in flight may take this long
-inline constexpr std::size_t unread_answer_bytes_max = 256 * 1024;  // answers a client may leave unread before we stop reading
+inline constexpr std::size_t unread_answer_bytes_max =
+    256 * 1024;  // answers a client may leave unread before we stop reading
 
 static_assert(in_flight_max_default <= append_entries_max, "one campaign alone must fit the journal's mailbox");
 static_assert(target_bytes_max < header_bytes_max_default);

@@ -52,7 +52,8 @@ void set_form(Form form) { form_now = form; }
 
 void line(Level level, std::string_view what, std::initializer_list<Field> fields) {
   const std::string now = to_rfc3339(SystemClock().now());
-  logger().log(spdlog::level::info, "{}", form_now == Form::text ? as_text(now, level, what, fields) : as_json(now, level, what, fields));
+  logger().log(spdlog::level::info, "{}",
+               form_now == Form::text ? as_text(now, level, what, fields) : as_json(now, level, what, fields));
 }
 
 }  // namespace firstcome::log

@@ -3,32 +3,33 @@
 #include <cstdint>
 #include <string_view>
 
-/// Single-line mutilations of the protocol, compiled in only with FIRSTCOME_MUTANTS. The simulation switches on one at a time
-/// and must catch each: that is how we know that it would catch a mistake of ours. docs/testing.md has the table.
+/// Single-line mutilations of the protocol, compiled in only with FIRSTCOME_MUTANTS. The simulation switches on one at
+/// a time and must catch each: that is how we know that it would catch a mistake of ours. docs/testing.md has the
+/// table.
 namespace firstcome {
 
 enum class Mutant : std::uint8_t {
   none,
-  winner_before_sealed,       ///< the standings look for the winner first, then load the flags
-  body_from_ticket,           ///< `won` shows the code of the ticket in hand, not the standings' record
-  waiter_by_code,             ///< a waiting claim is woken only by its own ticket
-  answer_before_commit,       ///< the journal shows entries before they are durable
-  join_without_end,           ///< a ticket without a fate is remembered for ever
-  ticket_not_sent_again,      ///< after in_flight_ms_max the next claim still does not append
-  surplus_remembered,         ///< a surplus user is refused after a raise
-  stale_pause_counts,         ///< a resent `paused` counts
-  out_of_window_remembered,   ///< a user who came out of the window is refused later
-  fold_from_progress,         ///< the issuer counts ranks from the store's progress
-  fence_without_chain,        ///< the fence compares the rank only
-  fence_last,                 ///< the fence is checked after the coupons are written, without the transaction
-  fault_parks,                ///< a fault of the store parks the coupon
-  progress_beyond_written,    ///< progress runs ahead of the coupons
-  sold_out_at_full,           ///< sold_out when the tickets in hand fill the quota, before the seal
-  closed_before_sealed,       ///< closed is told before sealed, and before the winner
-  unknown_kind_skipped,       ///< an entry of a newer kind is skipped
-  applied_again,              ///< an applied position is applied again
-  early_due_counts,           ///< a due closing counts before closes_at
-  lost_wakeup,                ///< the wait is registered after the last look
+  winner_before_sealed,      ///< the standings look for the winner first, then load the flags
+  body_from_ticket,          ///< `won` shows the code of the ticket in hand, not the standings' record
+  waiter_by_code,            ///< a waiting claim is woken only by its own ticket
+  answer_before_commit,      ///< the journal shows entries before they are durable
+  join_without_end,          ///< a ticket without a fate is remembered for ever
+  ticket_not_sent_again,     ///< after in_flight_ms_max the next claim still does not append
+  surplus_remembered,        ///< a surplus user is refused after a raise
+  stale_pause_counts,        ///< a resent `paused` counts
+  out_of_window_remembered,  ///< a user who came out of the window is refused later
+  fold_from_progress,        ///< the issuer counts ranks from the store's progress
+  fence_without_chain,       ///< the fence compares the rank only
+  fence_last,                ///< the fence is checked after the coupons are written, without the transaction
+  fault_parks,               ///< a fault of the store parks the coupon
+  progress_beyond_written,   ///< progress runs ahead of the coupons
+  sold_out_at_full,          ///< sold_out when the tickets in hand fill the quota, before the seal
+  closed_before_sealed,      ///< closed is told before sealed, and before the winner
+  unknown_kind_skipped,      ///< an entry of a newer kind is skipped
+  applied_again,             ///< an applied position is applied again
+  early_due_counts,          ///< a due closing counts before closes_at
+  lost_wakeup,               ///< the wait is registered after the last look
 };
 
 #ifdef FIRSTCOME_MUTANTS

@@ -1,7 +1,7 @@
 #pragma once
 
-/// A place where another thread may come in between. Nothing in the product; the test that enumerates the schedules of a reader
-/// and a writer compiles the standings with FIRSTCOME_SCHEDULE_POINTS and takes over at each of them.
+/// A place where another thread may come in between. Nothing in the product; the test that enumerates the schedules of
+/// a reader and a writer compiles the standings with FIRSTCOME_SCHEDULE_POINTS and takes over at each of them.
 namespace firstcome {
 
 #ifdef FIRSTCOME_SCHEDULE_POINTS

@@ -10,9 +10,7 @@ struct Sha256::Context {
   EVP_MD* algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
   EVP_MD_CTX* work = EVP_MD_CTX_new();
 
-  Context() {
-    MUST(algorithm && work && EVP_DigestInit_ex(work, algorithm, nullptr) == 1, "OpenSSL has SHA-256");
-  }
+  Context() { MUST(algorithm && work && EVP_DigestInit_ex(work, algorithm, nullptr) == 1, "OpenSSL has SHA-256"); }
   ~Context() {
     EVP_MD_CTX_free(work);
     EVP_MD_free(algorithm);

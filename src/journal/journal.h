@@ -26,8 +26,8 @@ class Follower {
   /// These appends will never be shown: they are not in the journal. A claim behind one is answered 503, ask again.
   virtual void append_failed(std::span<const AppendTag> appends, const Fault& fault) = 0;
 
-  /// The journal lives, and everything that was in it at `journal_now` (its clock) has been shown. At least every 500 ms while
-  /// the journal can be reached.
+  /// The journal lives, and everything that was in it at `journal_now` (its clock) has been shown. At least every 500
+  /// ms while the journal can be reached.
   virtual void heard(Time journal_now) = 0;
 };
 
@@ -61,9 +61,9 @@ class Journal {
     std::uint64_t commits = 0;
     std::uint64_t entries = 0;
     std::uint64_t faults = 0;
-    double commit_seconds = 0;            ///< sum
+    double commit_seconds = 0;  ///< sum
     std::uint64_t batch_entries_last = 0;
-    std::uint64_t skipped = 0;            ///< messages that are no entries of ours
+    std::uint64_t skipped = 0;  ///< messages that are no entries of ours
   };
   virtual Stats stats() const = 0;
 };

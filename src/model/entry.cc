@@ -239,7 +239,7 @@ std::optional<Entry> read_kind(std::size_t kind, Reader& r, std::index_sequence<
 }  // namespace
 
 std::string_view kind_name(const Entry& entry) {
-  static constexpr std::string_view names[] = {"installation", "opened", "ticket", "quota_raised", "window_changed",
+  static constexpr std::string_view names[] = {"installation", "opened",  "ticket", "quota_raised", "window_changed",
                                                "paused",       "resumed", "closed", "issued"};
   static_assert(std::size(names) == std::variant_size_v<Entry>);
   return names[entry.index()];

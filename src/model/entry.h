@@ -109,8 +109,8 @@ struct Shown {
   bool operator==(const Shown&) const = default;
 };
 
-// Encoding, the same in every journal: "FC", version, kind, fields (little endian; text and optional fields with a length
-// or presence byte), checksum (the low 32 bits of XXH3 over all before it).
+// Encoding, the same in every journal: "FC", version, kind, fields (little endian; text and optional fields with a
+// length or presence byte), checksum (the low 32 bits of XXH3 over all before it).
 
 inline constexpr std::size_t entry_bytes_max = 1024;
 

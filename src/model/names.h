@@ -23,8 +23,8 @@ class InlineText {
     size_ = static_cast<std::uint8_t>(text.size());
     std::memcpy(bytes_, text.data(), text.size());
   }
-  InlineText(const char* text) : InlineText(std::string_view(text)) {}              // NOLINT(google-explicit-constructor)
-  InlineText(const std::string& text) : InlineText(std::string_view(text)) {}       // NOLINT(google-explicit-constructor)
+  InlineText(const char* text) : InlineText(std::string_view(text)) {}         // NOLINT(google-explicit-constructor)
+  InlineText(const std::string& text) : InlineText(std::string_view(text)) {}  // NOLINT(google-explicit-constructor)
 
   std::string_view view() const { return {bytes_, size_}; }
   operator std::string_view() const { return view(); }  // NOLINT(google-explicit-constructor)

@@ -18,8 +18,8 @@ Campaign::Campaign(const Opened& opened, std::uint64_t seed) : opened_(opened), 
 }
 
 Look Campaign::look(std::string_view user, Time now) const {
-  // The flags first (one acquire load of the view), then the winner: apply() publishes a winner before the flag that his ticket
-  // raised. The other way round a winner who asks again at the N-th ticket could be told sold_out.
+  // The flags first (one acquire load of the view), then the winner: apply() publishes a winner before the flag that
+  // his ticket raised. The other way round a winner who asks again at the N-th ticket could be told sold_out.
   const View* flags = nullptr;
   std::uint32_t rank = 0;
   if (mutant(Mutant::winner_before_sealed)) {
@@ -120,7 +120,8 @@ Effect Campaign::judge(const Ticket& ticket, Time stamp) const {
   const bool remembered = (mutant(Mutant::surplus_remembered) && effect.kind == EffectKind::surplus) ||
                           (mutant(Mutant::out_of_window_remembered) && effect.kind == EffectKind::out_of_window);
   if (remembered) refused_for_ever_.insert(ticket.user.str());
-  if (effect.kind == EffectKind::won && refused_for_ever_.contains(ticket.user.str())) effect.kind = EffectKind::surplus;
+  if (effect.kind == EffectKind::won && refused_for_ever_.contains(ticket.user.str()))
+    effect.kind = EffectKind::surplus;
 #endif
   return effect;
 }
@@ -129,7 +130,7 @@ bool Campaign::win(const Ticket& ticket, Position position, Time stamp) {
   const char* const text = keep(ticket.user);
   winners_.append({.code = ticket.code, .position = position, .stamp = stamp, .chain = chain_, .text = text});
   const std::uint32_t rank = winners_.size();
-  view().table->insert(ticket.user, rank);  // the winner before the flag: see look()
+  tables_.back()->insert(ticket.user, rank);  // the winner before the flag: see look()
   schedule_point();
   const bool sealed = rank == view().quota;
   if (sealed) {

@@ -33,22 +33,22 @@ struct Window {
 struct Change {
   Position position = 0;
   Time stamp;
-  Chain chain{};             ///< of the campaign, up to and with this entry
-  std::uint32_t quota = 0;   ///< in force after it
-  Window window;             ///< in force after it
-  bool paused = false;       ///< after it
-  bool closed = false;       ///< after it
+  Chain chain{};            ///< of the campaign, up to and with this entry
+  std::uint32_t quota = 0;  ///< in force after it
+  Window window;            ///< in force after it
+  bool paused = false;      ///< after it
+  bool closed = false;      ///< after it
 };
 
 /// How a user stands, in the order of precedence.
 enum class Place : std::uint8_t {
   winner,
-  sealed,       ///< N ranks are held by others
+  sealed,  ///< N ranks are held by others
   closed,
   paused,
   not_yet_open,
-  past_close,   ///< its time is over by the asker's clock, but nobody has closed it yet
-  free,         ///< nothing speaks against a ticket
+  past_close,  ///< its time is over by the asker's clock, but nobody has closed it yet
+  free,        ///< nothing speaks against a ticket
 };
 
 /// What the standings say of one user at one moment.
@@ -62,9 +62,9 @@ struct Look {
 
 /// The standings of one campaign.
 ///
-///   Invariant   ranks 1..size of winners() are held by different users, size <= quota, in the order of their positions.
-///   Threads     one thread applies (Standings); any thread reads, without a lock.
-///   Memory      about 100 bytes a winner; nothing for anybody else.
+///   Invariant   ranks 1..size of winners() are held by different users, size <= quota, in the order of their
+///   positions. Threads     one thread applies (Standings); any thread reads, without a lock. Memory      about 100
+///   bytes a winner; nothing for anybody else.
 class Campaign {
  public:
   Campaign(const Opened& opened, std::uint64_t seed);
@@ -124,8 +124,8 @@ class Campaign {
   const Opened opened_;
   const std::uint64_t seed_;
 
-  // Read side: everything hangs on one pointer. Views and tables that were replaced live on, since a reader may hold them;
-  // they are few (one per operator's entry, and tables double).
+  // Read side: everything hangs on one pointer. Views and tables that were replaced live on, since a reader may hold
+  // them; they are few (one per operator's entry, and tables double).
   std::atomic<const View*> view_{nullptr};
   std::atomic<std::uint32_t> issued_{0};
   std::atomic<const std::vector<std::uint32_t>*> parked_{nullptr};  // ranks, rising

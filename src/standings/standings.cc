@@ -13,8 +13,8 @@ namespace firstcome {
 
 std::string_view to_string(EffectKind kind) {
   static constexpr std::string_view names[effect_kinds] = {
-      "none",           "installed", "opened",  "won",    "known",  "surplus", "out_of_window", "after_closed", "quota_raised",
-      "window_changed", "paused",    "resumed", "closed", "issued", "no_campaign"};
+      "none",         "installed",      "opened", "won",     "known",  "surplus", "out_of_window", "after_closed",
+      "quota_raised", "window_changed", "paused", "resumed", "closed", "issued",  "no_campaign"};
   return names[static_cast<int>(kind)];
 }
 
@@ -39,7 +39,8 @@ std::optional<Installation> Standings::installation() const {
 }
 
 Effect Standings::apply(const Shown& shown) {
-  if (shown.position <= position() && !mutant(Mutant::applied_again)) return {.position = shown.position, .stamp = shown.stamp};
+  if (shown.position <= position() && !mutant(Mutant::applied_again))
+    return {.position = shown.position, .stamp = shown.stamp};
   Effect effect{.kind = EffectKind::no_campaign};
   if (const auto* installation = std::get_if<Installation>(&shown.entry)) {
     effect.kind = EffectKind::none;

@@ -12,7 +12,7 @@ namespace firstcome {
 
 /// What an entry did to the standings.
 enum class EffectKind : std::uint8_t {
-  none,           ///< nothing: a repeat, a stale or a late one
+  none,  ///< nothing: a repeat, a stale or a late one
   installed,
   opened,
   won,            ///< the user holds `rank` now
@@ -45,7 +45,8 @@ struct Effect {
 ///
 ///   Invariant   a function of the entries alone: no clock, no randomness (`seed` only places users in a table), no
 ///               unordered iteration. Two folds over the same entries agree in every winner and every chain.
-///   Chain       chain' = SHA-256(chain | position, 8 bytes LE | stamp in ms, 8 bytes LE | encoded entry), per campaign, over
+///   Chain       chain' = SHA-256(chain | position, 8 bytes LE | stamp in ms, 8 bytes LE | encoded entry), per
+///   campaign, over
 ///               every entry that had an effect; it begins with 32 zero bytes.
 ///   Threads     one thread applies; any thread reads campaigns.
 ///   Bounds      `campaigns_max` campaigns; opening more is a fault that stops the node (limits are kept at creation).

@@ -14,8 +14,8 @@ using Chain = Sha256Sum;
 struct Winner {
   Code code{};
   Position position = 0;
-  Time stamp;           ///< of the ticket: the answer's claimed_at
-  Chain chain{};        ///< of the campaign, up to and with this ticket
+  Time stamp;                  ///< of the ticket: the answer's claimed_at
+  Chain chain{};               ///< of the campaign, up to and with this ticket
   const char* text = nullptr;  ///< length byte and the user's bytes, in the campaign's arena
 
   std::string_view user() const { return {text + 1, static_cast<std::uint8_t>(text[0])}; }

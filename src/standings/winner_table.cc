@@ -22,7 +22,8 @@ constexpr std::uint64_t tag_mask = 0xffff'ffff'0000'0000;
 
 WinnerTable::WinnerTable(std::uint32_t places, std::uint64_t seed)
     : places_(places), seed_(seed), slots_(slots_for(places)) {
-  // calloc, since the kernel hands out zero pages only as they are touched: a large quota costs nothing before its rush.
+  // calloc, since the kernel hands out zero pages only as they are touched: a large quota costs nothing before its
+  // rush.
   slot_.reset(static_cast<std::uint64_t*>(std::calloc(slots_, sizeof(std::uint64_t))));
   MUST(slot_ != nullptr, "memory for the winners of a campaign");
 }

@@ -20,7 +20,7 @@ struct CouponRow {
   User user;
   Code code{};
   Position position = 0;
-  Time issued_at;           ///< when the store got it; no part of the truth
+  Time issued_at;  ///< when the store got it; no part of the truth
 };
 
 /// A row of `campaign`: the terms in force at the campaign's progress.
@@ -53,7 +53,7 @@ struct ParkedEntry {
 
 /// One transaction of the issuer, for one campaign.
 struct IssueBatch {
-  std::optional<Progress> seen;         ///< the fence: the campaign's progress as the issuer knows it; none: no row yet
+  std::optional<Progress> seen;  ///< the fence: the campaign's progress as the issuer knows it; none: no row yet
   Progress next;
   std::optional<CampaignRow> campaign;  ///< when the terms changed
   std::vector<std::uint32_t> quotas;    ///< new rows of campaign_quota, rising
@@ -62,18 +62,22 @@ struct IssueBatch {
 };
 
 struct Committed {};
-struct FenceLost {};                      ///< somebody else has written: re-read
-struct RowRefused { std::string reason; };  ///< a row cannot be written, ever (the closed list): nothing was committed
+struct FenceLost {};  ///< somebody else has written: re-read
+struct RowRefused {
+  std::string reason;
+};  ///< a row cannot be written, ever (the closed list): nothing was committed
 using WriteOutcome = std::variant<Committed, FenceLost, RowRefused>;
 
 /// The business database with the coupon table.
 ///
-///   Never N+1   The store itself refuses a rank above the quota, a second coupon of a user and a repeated code, in every
+///   Never N+1   The store itself refuses a rank above the quota, a second coupon of a user and a repeated code, in
+///   every
 ///               connection, the operator's shell too.
 ///   Fenced      A write whose `seen` is not the stored progress (rank and chain) changes nothing: FenceLost.
 ///   Atomic      A batch is written whole or not at all.
 ///   Durable     After Committed a power cut cannot take the batch back.
-///   Refused     RowRefused is said only for the closed list: duplicate key (after reading back a different row), too long, wrong
+///   Refused     RowRefused is said only for the closed list: duplicate key (after reading back a different row), too
+///   long, wrong
 ///               value, check, foreign key. Everything else is a fault, to be repeated.
 ///   Unknown     After timed_out the batch may be written or not: read progress again.
 ///   Threads     one at a time, blocking.
@@ -91,7 +95,8 @@ class Store {
   /// In order of number.
   virtual Result<std::vector<ParkedEntry>> parked() = 0;
 
-  /// Inserts the coupon and un-parks it in one transaction. RowRefused: still parked. A number that is not parked: misconfigured.
+  /// Inserts the coupon and un-parks it in one transaction. RowRefused: still parked. A number that is not parked:
+  /// misconfigured.
   virtual Result<WriteOutcome> retry(std::int64_t number, Time now) = 0;
 
   /// True while `holder` is the issuer at work; takes over when the other's beat is 3 s old (by the store's clock).
