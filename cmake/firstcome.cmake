@@ -56,6 +56,15 @@ function(firstcome_runs_here LABELS RESULT)
   set(${RESULT} ${runs} PARENT_SCOPE)
 endfunction()
 
+# firstcome_port(NAME DEPENDS model ...)
+#   A port: headers only. Its adapters are targets of their own beside it (journal_sqlite), so that who uses the port
+#   links no vendor.
+function(firstcome_port NAME)
+  cmake_parse_arguments(A "" "" "DEPENDS" ${ARGN})
+  add_library(${NAME} INTERFACE)
+  target_link_libraries(${NAME} INTERFACE firstcome_options ${A_DEPENDS})
+endfunction()
+
 # firstcome_test(NAME SOURCES x_test.cc ... DEPENDS ... [LABELS quick|slow ...] [TIMEOUT s] [ARGS ...])
 #   A GoogleTest program, one ctest entry. "quick" is what `./x test --quick` runs.
 function(firstcome_test NAME)
