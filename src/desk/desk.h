@@ -1,0 +1,173 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <random>
+#include <span>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/random.h"
+#include "desk/answer.h"
+#include "journal/journal.h"
+#include "standings/standings.h"
+
+namespace firstcome {
+
+/// The caller's own number of a claim that waits.
+using ClaimNumber = std::uint64_t;
+
+struct DeskLimits {
+  Millis wait_ms_max = limits::wait_ms_max_default;
+  Millis in_flight_ms_max = limits::in_flight_ms_max_default;
+  Millis stale_ms_max = limits::stale_ms_max_default;
+  Millis skew_ms_max{2000};  ///< between this clock and the journal's stamps
+  std::size_t in_flight_max = limits::in_flight_max_default;             ///< per campaign, of this desk
+  std::size_t waiting_claims_max = limits::waiting_claims_max_default;   ///< of this desk
+};
+
+/// Answers one claim at a time: from the standings if they know, else by a ticket in the journal.
+///
+///   Final      won, sold_out and closed are said only from the standings, which hold only what the journal holds durably.
+///   Joined     a user's claims that wait together are answered together, whatever ticket it was that counted.
+///   Ends       every claim is answered: by an effect on its user, the seal, the closing, or `pending` after wait_ms_max.
+///   Bounds     at most in_flight_max tickets per campaign are in the journal's hands, at most waiting_claims_max claims wait;
+///              beyond the first a claim waits for its turn, beyond the second it is told `pending` at once.
+///   Threads    lives on one loop. Knows no socket and no thread: messages and time in, messages out.
+///
+/// A wait cannot miss its end: the standings are changed before applied() is sent to this loop, and a claim looks at them and
+/// registers its wait in one call on this loop.
+class Desk {
+ public:
+  /// Called for each claim that claim() left waiting, once; from within the other methods.
+  using Deliver = std::function<void(ClaimNumber, const Answer&)>;
+
+  Desk(std::uint32_t author, const Standings& standings, Journal& journal, Clock& clock, Random& random, DeskLimits limits,
+       Deliver deliver);
+  ~Desk();
+  Desk(const Desk&) = delete;
+  Desk& operator=(const Desk&) = delete;
+
+  /// The answer, or nothing: then Deliver will be called with `number`. Both names must be valid (model/names.h).
+  std::optional<Answer> claim(std::string_view campaign, std::string_view user, ClaimNumber number);
+
+  /// What the standings know, without claiming; pending stands for "unknown".
+  Answer status(std::string_view campaign, std::string_view user);
+
+  /// The client of a waiting claim left. Its ticket stays where it is.
+  void leave(ClaimNumber number);
+
+  /// Effects, in the order in which they were applied; the standings have them already.
+  void applied(std::span<const Effect> effects);
+
+  /// Appends of this desk that the journal will never show.
+  void append_failed(std::span<const AppendTag> appends, const Fault& fault);
+
+  /// The journal lives (Follower::heard).
+  void heard(Time journal_now);
+
+  /// To be called every 10 to 50 ms: ends waits whose time is over.
+  void tick();
+
+  /// Asks the journal to close campaigns whose time is over. Every second, on one desk.
+  void close_due();
+
+  /// From now on new claims get a fault (503): the process is going down. What waits is still answered.
+  void refuse_claims() { refusing_ = true; }
+
+  /// Has the journal been heard lately, and does its clock agree with ours?
+  bool is_fresh();
+
+  std::size_t waiting() const { return claims_.size(); }
+
+  /// For the scrape, from any thread.
+  struct Counters {
+    std::atomic<std::uint64_t> answers[answer_kinds]{};
+    std::atomic<std::uint64_t> waiting{0};
+    std::atomic<std::uint64_t> in_flight{0};
+    std::atomic<std::uint64_t> joined{0};
+    std::atomic<std::uint64_t> sent_again{0};  ///< tickets of waits that outlived in_flight_ms_max or a raise
+    std::atomic<std::uint64_t> overflowed{0};  ///< told pending at once since too many wait
+    std::atomic<std::uint64_t> failed_appends{0};
+  };
+  const Counters& counters() const { return counters_; }
+
+ private:
+  struct Wait {
+    std::vector<ClaimNumber> claims;
+    Code code{};               // of the last ticket sent
+    std::uint64_t flight = 0;  // its number in flights_; 0: not in flight
+    bool queued = false;
+    bool was_sent = false;
+  };
+  struct UserHash {
+    std::size_t operator()(const User& user) const { return std::hash<std::string_view>()(user.view()); }
+  };
+  struct Room {  // what waits for one campaign
+    const Campaign* campaign = nullptr;
+    std::unordered_map<User, Wait, UserHash> waits;
+    std::deque<User> queue;  // of queued waits; may name some that are gone
+    std::size_t in_flight = 0;
+  };
+  struct Flight {
+    const Campaign* campaign = nullptr;
+    User user;
+    Uptime until{};
+    bool landed = false;
+  };
+  struct Claim {
+    const Campaign* campaign = nullptr;
+    User user;
+  };
+
+  std::optional<Answer> from_standings(const Campaign& campaign, const Look& look);
+  Answer answer(AnswerKind kind, const Campaign* campaign);
+  Answer counted(Answer answer);
+  std::optional<Answer> wait(const Campaign& campaign, const User& user, ClaimNumber number, Place place);
+  void ask_to_close(const Campaign& campaign);
+  Millis retry_after(Millis least);
+
+  // The life of a wait (desk_waits.cc).
+  bool send(Room& room, const User& user, Wait& wait);
+  void send_queued(Room& room);
+  void settle(Room& room, const User& user, EffectKind effect);
+  void settle_all(Room& room, EffectKind effect);
+  void finish(Room& room, const User& user, Answer answer);
+  void land(Room& room, Wait& wait);
+  void end_claims();
+  void end_flights();
+  void drop_if_idle(Room& room, const User& user);
+  Room* find_room(const Campaign* campaign);
+  void drop_if_empty(const Campaign* campaign);
+  void flush();
+
+  const std::uint32_t author_;
+  const Standings& standings_;
+  Journal& journal_;
+  Clock& clock_;
+  Random& random_;
+  const DeskLimits limits_;
+  const Deliver deliver_;
+
+  bool refusing_ = false;
+  bool skewed_ = false;
+  std::optional<Uptime> heard_at_;
+  std::minstd_rand jitter_;
+  std::unordered_map<const Campaign*, std::unique_ptr<Room>> rooms_;
+  std::unordered_map<const Campaign*, Uptime> closing_asked_;
+  std::unordered_map<ClaimNumber, Claim> claims_;
+  std::deque<std::pair<Uptime, ClaimNumber>> claim_ends_;  // rising, since every claim waits equally long
+  std::deque<Flight> flights_;                             // rising in `until`; the first has number flights_begin_
+  std::uint64_t flights_begin_ = 1;
+  std::vector<std::pair<ClaimNumber, Answer>> outbox_;  // delivered at the end of a call: a delivery may bring the next claim
+  Counters counters_;
+};
+
+}  // namespace firstcome
