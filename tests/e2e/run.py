@@ -1,0 +1,29 @@
+#!/usr/bin/env python3
+"""End to end: a client that is not ours against the real program. FIRSTCOME names the program.
+
+Every answer of the API and every way to use it wrongly, by status and text; at the end the routes that were reached. A route
+that never answered as itself fails the run.
+"""
+
+import sys
+import unittest
+
+import wire
+
+MODULES = ("test_claims", "test_admin", "test_wire", "test_process")
+
+
+def main():
+    chosen = sys.argv[1:]
+    suite = unittest.defaultTestLoader.loadTestsFromNames(chosen or MODULES)
+    result = unittest.TextTestRunner(verbosity=2, stream=sys.stdout).run(suite)
+    missing = [] if chosen else wire.coverage()
+    for route in missing:
+        print(f"never reached: {route}")
+    failed = len(result.failures) + len(result.errors) + len(missing)
+    print(f"{result.testsRun - len(result.failures) - len(result.errors)} passed, {failed} failed")
+    return 0 if failed == 0 and result.testsRun > 0 and not result.skipped else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,312 @@
+"""The process: what stands in its way when it starts, what wrong words get, and how it ends."""
+
+import os
+import pathlib
+import resource
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import tempfile
+import unittest
+
+import wire
+from server import FIRSTCOME, Server, run, wait_for
+
+
+class Folder(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory(prefix="firstcome-e2e-")))
+        self.data = self.folder / "data"
+
+    def serve(self, *options, environment=None, data=None):
+        """Runs a server that is expected to refuse, to its end."""
+        return run("serve", "--data", data or self.data, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0",
+                   *options, seconds=30, environment=environment)
+
+    def assert_refused(self, result, code, *words):
+        self.assertEqual(result.returncode, code, result.stderr)
+        for word in words:
+            self.assertIn(str(word), result.stderr)
+        self.assertNotIn("terminate called", result.stderr)
+        self.assertLess(len(result.stderr.splitlines()), 12, result.stderr)
+
+    def filled(self, users=30):
+        """A data folder in which `users` won, of a server that ended well."""
+        with Server(folder=self.folder) as server:
+            server.create("kept", 100, issue_rate=0)
+            for number in range(users):
+                self.assertEqual(server.claim("kept", f"u{number}").status, 201)
+
+
+class Start(Folder):
+    def test_says_where_it_listens_and_what_to_do_next(self):
+        with Server(folder=self.folder) as server:
+            for words in (f"127.0.0.1:{server.port}", f"127.0.0.1:{server.admin_port}", str(self.data),
+                          "firstcome campaign create"):
+                self.assertIn(words, server.text())
+
+    def test_port_in_use(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            self.assert_refused(self.serve("--listen", f"127.0.0.1:{port}"), 1, f"127.0.0.1:{port}", "in use", "--listen")
+            self.assert_refused(self.serve("--admin-listen", f"127.0.0.1:{port}"), 1, f"127.0.0.1:{port}", "--admin-listen")
+
+    def test_port_in_use_by_another_firstcome(self):
+        # SO_REUSEPORT must not let a second process of the same user take half of the connections.
+        with Server(folder=self.folder) as server:
+            other = self.folder / "other"
+            result = self.serve("--listen", f"127.0.0.1:{server.port}", data=other)
+            self.assert_refused(result, 1, f"127.0.0.1:{server.port}", "in use")
+
+    def test_address_that_is_none(self):
+        for bad in ("127.0.0.1", "nonsense:80", "127.0.0.1:99999", ":x", "300.0.0.1:80"):
+            result = self.serve("--listen", bad)
+            self.assertIn(result.returncode, (1, 2), bad)
+            self.assertIn(bad, result.stderr)
+
+    def test_not_on_loopback_without_a_chosen_identity(self):
+        self.assert_refused(self.serve("--listen", "0.0.0.0:0"), 1, "--identity")
+
+    def test_admin_not_on_loopback_without_a_token(self):
+        self.assert_refused(self.serve("--admin-listen", "0.0.0.0:0"), 1, "--admin-token-file")
+
+    def test_token_file_that_is_missing_or_empty(self):
+        self.assert_refused(self.serve("--admin-token-file", self.folder / "none"), 1, self.folder / "none")
+        empty = self.folder / "empty"
+        empty.write_text("\n")
+        self.assert_refused(self.serve("--admin-token-file", empty), 1, empty)
+
+    def test_parent_folder_is_missing(self):
+        self.assert_refused(self.serve(data=self.folder / "no" / "such" / "data"), 1, self.folder / "no" / "such")
+
+    def test_data_folder_is_a_file(self):
+        self.data.write_text("I am a file")
+        self.assert_refused(self.serve(), 1, self.data)
+
+    def test_data_folder_is_read_only(self):
+        # Root may write everywhere, so it takes a file system that is read-only.
+        self.data.mkdir()
+        if os.geteuid() == 0:
+            subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", self.data], check=True)
+            self.addCleanup(subprocess.run, ["umount", self.data], check=True)
+        else:
+            self.data.chmod(0o500)
+            self.addCleanup(self.data.chmod, 0o700)
+        self.assert_refused(self.serve(), 1, self.data, "read-only" if os.geteuid() == 0 else "ermission")
+
+    def test_data_folder_is_held(self):
+        with Server(folder=self.folder) as server:
+            self.assert_refused(self.serve(), 1, self.data, server.process.pid)
+            self.assertEqual(server.get("/livez").status, 200)
+
+    def test_too_few_file_descriptors(self):
+        few = subprocess.run(
+            [FIRSTCOME, "serve", "--data", self.data, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"],
+            capture_output=True, text=True, timeout=30,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256)))
+        self.assert_refused(few, 1, "256", "connections_max", "ulimit -n")
+
+
+class Journal(Folder):
+    def test_newer_version(self):
+        self.filled()
+        with sqlite3.connect(self.data / "journal.db") as journal:
+            version = journal.execute("pragma user_version").fetchone()[0]
+            journal.execute(f"pragma user_version = {version + 1}")
+        self.assert_refused(self.serve(), 1, "journal.db", version + 1, "upgrade")
+
+    def test_corrupt_entry(self):
+        self.filled()
+        raw = bytearray((self.data / "journal.db").read_bytes())
+        at = raw.find(b"u17")
+        self.assertGreater(at, 0)
+        raw[at] ^= 1
+        (self.data / "journal.db").write_bytes(raw)
+        self.assert_refused(self.serve(), 1, "journal.db", "position", "restore")
+        verified = run("verify", "--data", self.data)
+        self.assertEqual(verified.returncode, 4, verified)
+
+    def killed(self, users=30):
+        """As filled(), but the server was killed, so that `-wal` holds entries."""
+        server = Server(folder=self.folder)
+        with server:
+            server.create("kept", 100, issue_rate=0)
+            for number in range(users):
+                self.assertEqual(server.claim("kept", f"u{number}").status, 201)
+            server.process.send_signal(signal.SIGKILL)
+            server.process.wait()
+            server.process.stdout.close()
+            server.process = None
+        return self.data / "journal.db-wal"
+
+    def test_torn_tail(self):
+        # Half a commit at the end is what a power cut leaves: cut off, and the server starts with all before it.
+        wal = self.killed()
+        with open(wal, "ab") as tail:
+            tail.write(os.urandom(5000))
+        with Server(folder=self.folder) as server:
+            for number in range(30):
+                self.assertEqual(server.claim("kept", f"u{number}").status, 200)
+            self.assertEqual(server.claim("kept", "one-more").json()["rank"], 31)
+
+    def test_corrupt_wal(self):
+        wal = self.killed()
+        raw = bytearray(wal.read_bytes())
+        self.assertGreater(len(raw), 20000)
+        raw[len(raw) // 3] ^= 1
+        wal.write_bytes(raw)
+        self.assert_refused(self.serve(), 1, "journal.db-wal", "restore")
+        self.assertEqual(bytes(raw), wal.read_bytes(), "a refusal must leave the evidence as it was")
+
+    def test_lost_journal_beside_a_fuller_store(self):
+        self.filled()
+        for file in self.data.glob("journal.db*"):
+            file.unlink()
+        self.assert_refused(self.serve(), 1, "journal.db", "store.db")
+
+    def test_older_journal_beside_a_fuller_store(self):
+        self.filled(10)
+        shutil.copytree(self.data, self.folder / "backup")
+        with Server(folder=self.folder) as server:
+            for number in range(10, 20):
+                server.claim("kept", f"u{number}")
+            wait_for("they are written", lambda: len(
+                server.admin("GET", "/v1/campaigns/kept/coupons").json()["coupons"]) == 20)
+        for file in self.data.glob("journal.db*"):
+            file.unlink()
+        shutil.copy(self.folder / "backup" / "journal.db", self.data)
+        self.assert_refused(self.serve(), 1, "journal.db", "store.db")
+
+    def test_lost_store_is_written_anew(self):
+        self.filled()
+        before = run("verify", "--data", self.data)
+        self.assertEqual(before.returncode, 0, before)
+        for file in self.data.glob("store.db*"):
+            file.unlink()
+        with Server(folder=self.folder) as server:
+            wait_for("the coupons are back", lambda: len(
+                server.admin("GET", "/v1/campaigns/kept/coupons").json()["coupons"]) == 30)
+        after = run("verify", "--data", self.data)
+        self.assertEqual(after.returncode, 0, after)
+
+
+class Words(Folder):
+    def test_unknown_words_get_the_nearest_known_one(self):
+        for arguments, nearest in ((["sevre"], "serve"), (["serve", "--dta", "x"], "--data"), (["verify", "--datta", "x"], "--data"),
+                                   (["campaign", "craete", "x"], "create"), (["rush", "x", "--user", "5"], "--users")):
+            result = run(*arguments)
+            self.assertEqual(result.returncode, 2, f"{arguments}: {result}")
+            self.assertIn(nearest, result.stderr, f"{arguments}")
+            self.assertEqual(result.stdout, "")
+
+    def test_values_that_are_wrong(self):
+        for arguments, word in ((["campaign", "create", "x", "--quota", "many"], "--quota"), (["campaign", "create", "x"], "--quota"),
+                                (["claim", "x"], "--user"), (["rush", "x", "--users", "0"], "--users")):
+            result = run(*arguments)
+            self.assertEqual(result.returncode, 2, f"{arguments}: {result}")
+            self.assertIn(word, result.stderr)
+
+    def test_nobody_there(self):
+        with socket.create_server(("127.0.0.1", 0)) as closed:
+            port = closed.getsockname()[1]
+        for arguments in (["status", "x"], ["claim", "x", "--user", "a"]):
+            result = run(*arguments, "--url", f"http://127.0.0.1:{port}", "--admin-url", f"http://127.0.0.1:{port}")
+            self.assertEqual(result.returncode, 3, f"{arguments}: {result}")
+            self.assertIn(f"127.0.0.1:{port}", result.stderr)
+
+    def settings(self, text):
+        path = self.folder / "firstcome.toml"
+        path.write_text(text)
+        return path
+
+    def test_settings_file_with_mistakes(self):
+        for text, line, column, *words in (
+                ('listen = "127.0.0.1:0"\nwait_ms_max = = 5\n', 2, 15),
+                ('listen = "127.0.0.1:0"\n  wiat_ms_max = 5\n', 2, 3, "wait_ms_max"),
+                ('\n\nwait_ms_max = "long"\n', 3, 15, "wait_ms_max"),
+                ('wait_ms_max = -1\n', 1, 15, "wait_ms_max"),
+                ('wait_ms_max = 5\nwait_ms_max = 6\n', 2, 1, "wait_ms_max")):
+            with self.subTest(text=text):
+                path = self.settings(text)
+                for result in (self.serve("--config", path), run("config", "check", "--config", path)):
+                    self.assertIn(result.returncode, (1, 2), result)
+                    self.assertIn(f"{path}:{line}:{column}", result.stderr)
+                    for word in words:
+                        self.assertIn(word, result.stderr)
+
+    def test_settings_file_that_is_missing(self):
+        self.assert_refused(self.serve("--config", self.folder / "none.toml"), 1, self.folder / "none.toml")
+
+    def test_unknown_environment_setting(self):
+        result = self.serve(environment={"FIRSTCOME_WIAT_MS_MAX": "5"})
+        self.assert_refused(result, 1, "FIRSTCOME_WIAT_MS_MAX", "FIRSTCOME_WAIT_MS_MAX")
+
+    def test_config_print_says_where_values_come_from(self):
+        path = self.settings("wait_ms_max = 700\nidle_ms_max = 1000\n")
+        result = run("config", "print", "--config", path, environment={"FIRSTCOME_IDLE_MS_MAX": "2000"})
+        self.assertEqual(result.returncode, 0, result)
+        lines = {line.split()[0]: line for line in result.stdout.splitlines() if line.strip()}
+        self.assertIn("700", lines["wait_ms_max"])
+        self.assertIn(str(path), lines["wait_ms_max"])
+        self.assertIn("2000", lines["idle_ms_max"])
+        self.assertIn("FIRSTCOME_IDLE_MS_MAX", lines["idle_ms_max"])
+        self.assertIn("default", lines["quota_max"])
+
+
+class End(Folder):
+    def test_sigterm_answers_what_is_in_flight(self):
+        with Server(folder=self.folder) as server:
+            server.create("end", 1000)
+            connections = [wire.Connection(server.port) for _ in range(50)]
+            for number, connection in enumerate(connections):
+                connection.send(wire.render("POST", "/v1/campaigns/end/claims", {"X-User": f"u{number}"}))
+            # Each of them is in the server's hands: the kernel took the bytes, and nothing says that they were read yet.
+            answers = []
+            self.assertEqual(server.stop(), 0, server.text())
+            for connection in connections:
+                try:
+                    answers.append(connection.answer().status)
+                except (ConnectionResetError, BrokenPipeError):
+                    answers.append(None)  # never read by the server, or refused as new
+                connection.close()
+            self.assertTrue(set(answers) <= {201, 503, None}, answers)
+            told = sum(status == 201 for status in answers)
+            server.start()
+            remaining = server.get("/v1/campaigns/end").json()["remaining"]
+            self.assertLessEqual(remaining, 1000 - told)
+
+    def test_second_sigterm_ends_at_once(self):
+        # A client that never reads its answers keeps the drain busy; the second SIGTERM does not wait for it.
+        with Server(folder=self.folder, environment={"FIRSTCOME_DRAIN_MS_MAX": "60000"}) as server:
+            server.create("twice", 10)
+            with wire.Connection(server.port) as connection:
+                connection.send("POST /v1/campaigns/twice/claims HTTP/1.1\r\nHost: x\r\nX-User: a\r\nContent-Length: 9\r\n\r\n{")
+                server.process.send_signal(signal.SIGTERM)
+                wait_for("it said that it stops", lambda: "SIGTERM" in server.text() or server.process.poll() is not None)
+                if server.process.poll() is None:
+                    server.process.send_signal(signal.SIGTERM)
+                server.process.wait(5)
+            server.process.stdout.close()
+            server.process = None
+
+    def test_sigint_ends_well_too(self):
+        with Server(folder=self.folder) as server:
+            server.process.send_signal(signal.SIGINT)
+            self.assertEqual(server.process.wait(30), 0)
+            server.process.stdout.close()
+            server.process = None
+
+    def test_claims_survive_a_kill(self):
+        server = Server(folder=self.folder)
+        with server:
+            server.create("kept", 100)
+            bodies = [server.claim("kept", f"u{number}").body for number in range(20)]
+            server.process.kill()
+            server.process.wait()
+            server.process.stdout.close()
+            server.start()
+            for number, body in enumerate(bodies):
+                again = server.claim("kept", f"u{number}")
+                self.assertEqual((again.status, again.body), (200, body))
