@@ -3,7 +3,7 @@
 run_check() {
   takes_nothing check "$@"
   need_packages build test
-  build release firstcome tests
+  build release firstcome
   local check failed=()
   for check in format tidy folders links decisions cli_docs; do
     python3 "$root/tools/check/$check.py" || failed+=("$check")

@@ -13,7 +13,7 @@ run_test() {
   esac
   need_packages build test
   if [ -n "$quick" ]; then
-    build release firstcome tests
+    build release tests
     run_suite release -L quick
   else
     local builds=(release asan tsan mutants) name
