@@ -5,6 +5,7 @@ may include its own folder and the folders of its target's DEPENDS; nothing lowe
 tools/check/vendors.txt says which files may include which vendor.
 """
 
+import os
 import re
 
 import common
@@ -17,7 +18,7 @@ class Target:
     def __init__(self, name, kind, path, line, parts):
         self.name, self.kind, self.path, self.line = name, kind, path, line
         self.folder = path.rsplit("/", 1)[0]
-        self.sources = [f"{self.folder}/{source}" for source in parts.get("SOURCES", [])]
+        self.sources = [os.path.normpath(f"{self.folder}/{source}") for source in parts.get("SOURCES", [])]
         self.depends = parts.get("DEPENDS", [])
 
 
@@ -25,7 +26,9 @@ def targets():
     found = {}
     for path in common.files("CMakeLists.txt"):
         content = re.sub(r"#.*", lambda match: " " * len(match[0]), common.text(path)) if "/" in path else ""
-        for match in re.finditer(r"firstcome_(library|program|test)\(([^)]*)\)", content):
+        for name, value in re.findall(r"\bset\((\w+) ([^)]*)\)", content):
+            content = content.replace(f"${{{name}}}", value)
+        for match in re.finditer(r"firstcome_(library|port|program|test)\(([^)]*)\)", content):
             words = match[2].split()
             parts, key = {}, None
             for word in words[1:]:
@@ -55,7 +58,7 @@ def closure(target, known):
 
 def order_findings(known, order):
     for target in known.values():
-        if target.kind != "library" or not target.folder.startswith("src/"):
+        if target.kind == "test" or not target.folder.startswith("src/"):
             continue
         own = target.folder.removeprefix("src/")
         if own not in order:
@@ -85,6 +88,8 @@ def include_findings(known, order):
         for target in own:
             names = closure(target, known) if outside else {target.name, *target.depends}
             reach |= {known[name].folder for name in names if name in known}
+            if target.kind == "test":  # it may compile a file of another folder itself
+                reach |= {os.path.dirname(source) for source in target.sources}
         for line, kind, name in common.includes(path):
             if kind != '"':
                 continue
