@@ -8,7 +8,8 @@
 
 namespace firstcome {
 
-/// What a user is told, as pointers into the standings: a body is always rendered from their record, never from a ticket in hand.
+/// What a user is told, as pointers into the standings: a body is always rendered from their record, never from a
+/// ticket in hand.
 ///
 ///   Lifetime   that of the standings.
 struct Answer {

@@ -1,9 +1,10 @@
 // DESIGN
-//   A Wait is what a desk knows of one user of one campaign who has no answer yet. It is queued (its ticket has not been
-//   sent), in flight (the journal has it), or only waiting (for the closing, or for the store). Waits of a campaign stand in
-//   its Room, since the seal and the closing end them all. A claim that gives up (wait_ms_max) leaves its Wait behind while
-//   the ticket is in flight, so that the user's next claim joins it instead of sending a second ticket; after
-//   in_flight_ms_max the Wait is forgotten and the next claim sends one. A second ticket is harmless: the standings know.
+//   A Wait is what a desk knows of one user of one campaign who has no answer yet. It is queued (its ticket has not
+//   been sent), in flight (the journal has it), or only waiting (for the closing, or for the store). Waits of a
+//   campaign stand in its Room, since the seal and the closing end them all. A claim that gives up (wait_ms_max) leaves
+//   its Wait behind while the ticket is in flight, so that the user's next claim joins it instead of sending a second
+//   ticket; after in_flight_ms_max the Wait is forgotten and the next claim sends one. A second ticket is harmless: the
+//   standings know.
 #include "desk/desk.h"
 
 #include <algorithm>
@@ -27,7 +28,8 @@ Desk::~Desk() = default;
 
 std::optional<Answer> Desk::claim(std::string_view campaign_id, std::string_view user, ClaimNumber number) {
   const Campaign* const campaign = standings_.find(campaign_id);
-  if (!campaign) return counted(answer(is_fresh() && !refusing_ ? AnswerKind::no_campaign : AnswerKind::fault, nullptr));
+  if (!campaign)
+    return counted(answer(is_fresh() && !refusing_ ? AnswerKind::no_campaign : AnswerKind::fault, nullptr));
   const Look look = campaign->look(user, clock_.now());
   // What is won stays won, however stale this node is.
   const bool is_won = look.place == Place::winner && look.issued;
@@ -63,11 +65,15 @@ std::optional<Answer> Desk::from_standings(const Campaign& campaign, const Look&
       sold_out.quota = look.quota;
       return sold_out;
     }
-    case Place::closed: return answer(AnswerKind::closed, &campaign);
-    case Place::paused: return answer(AnswerKind::paused, &campaign);
-    case Place::not_yet_open: return answer(AnswerKind::not_open, &campaign);
+    case Place::closed:
+      return answer(AnswerKind::closed, &campaign);
+    case Place::paused:
+      return answer(AnswerKind::paused, &campaign);
+    case Place::not_yet_open:
+      return answer(AnswerKind::not_open, &campaign);
     case Place::past_close:
-    case Place::free: return {};
+    case Place::free:
+      return {};
   }
   return {};
 }
@@ -148,7 +154,8 @@ void Desk::ask_to_close(const Campaign& campaign) {
   const auto [asked, is_new] = closing_asked_.try_emplace(&campaign, clock_.uptime());
   if (!is_new && clock_.uptime() - asked->second < again) return;
   asked->second = clock_.uptime();
-  (void)journal_.append(Closed{campaign.id(), ClosedBy::due}, {author_, 0});  // full or stopped: the next second asks again
+  (void)journal_.append(Closed{campaign.id(), ClosedBy::due},
+                        {author_, 0});  // full or stopped: the next second asks again
 }
 
 void Desk::close_due() {

@@ -28,29 +28,30 @@ struct DeskLimits {
   Millis wait_ms_max = limits::wait_ms_max_default;
   Millis in_flight_ms_max = limits::in_flight_ms_max_default;
   Millis stale_ms_max = limits::stale_ms_max_default;
-  Millis skew_ms_max{2000};  ///< between this clock and the journal's stamps
-  std::size_t in_flight_max = limits::in_flight_max_default;             ///< per campaign, of this desk
-  std::size_t waiting_claims_max = limits::waiting_claims_max_default;   ///< of this desk
+  Millis skew_ms_max{2000};                                             ///< between this clock and the journal's stamps
+  std::size_t in_flight_max = limits::in_flight_max_default;            ///< per campaign, of this desk
+  std::size_t waiting_claims_max = limits::waiting_claims_max_default;  ///< of this desk
 };
 
 /// Answers one claim at a time: from the standings if they know, else by a ticket in the journal.
 ///
-///   Final      won, sold_out and closed are said only from the standings, which hold only what the journal holds durably.
-///   Joined     a user's claims that wait together are answered together, whatever ticket it was that counted.
-///   Ends       every claim is answered: by an effect on its user, the seal, the closing, or `pending` after wait_ms_max.
-///   Bounds     at most in_flight_max tickets per campaign are in the journal's hands, at most waiting_claims_max claims wait;
+///   Final      won, sold_out and closed are said only from the standings, which hold only what the journal holds
+///   durably. Joined     a user's claims that wait together are answered together, whatever ticket it was that counted.
+///   Ends       every claim is answered: by an effect on its user, the seal, the closing, or `pending` after
+///   wait_ms_max. Bounds     at most in_flight_max tickets per campaign are in the journal's hands, at most
+///   waiting_claims_max claims wait;
 ///              beyond the first a claim waits for its turn, beyond the second it is told `pending` at once.
 ///   Threads    lives on one loop. Knows no socket and no thread: messages and time in, messages out.
 ///
-/// A wait cannot miss its end: the standings are changed before applied() is sent to this loop, and a claim looks at them and
-/// registers its wait in one call on this loop.
+/// A wait cannot miss its end: the standings are changed before applied() is sent to this loop, and a claim looks at
+/// them and registers its wait in one call on this loop.
 class Desk {
  public:
   /// Called for each claim that claim() left waiting, once; from within the other methods.
   using Deliver = std::function<void(ClaimNumber, const Answer&)>;
 
-  Desk(std::uint32_t author, const Standings& standings, Journal& journal, Clock& clock, Random& random, DeskLimits limits,
-       Deliver deliver);
+  Desk(std::uint32_t author, const Standings& standings, Journal& journal, Clock& clock, Random& random,
+       DeskLimits limits, Deliver deliver);
   ~Desk();
   Desk(const Desk&) = delete;
   Desk& operator=(const Desk&) = delete;
@@ -166,7 +167,8 @@ class Desk {
   std::deque<std::pair<Uptime, ClaimNumber>> claim_ends_;  // rising, since every claim waits equally long
   std::deque<Flight> flights_;                             // rising in `until`; the first has number flights_begin_
   std::uint64_t flights_begin_ = 1;
-  std::vector<std::pair<ClaimNumber, Answer>> outbox_;  // delivered at the end of a call: a delivery may bring the next claim
+  std::vector<std::pair<ClaimNumber, Answer>>
+      outbox_;  // delivered at the end of a call: a delivery may bring the next claim
   Counters counters_;
 };
 

@@ -18,8 +18,11 @@ void Desk::applied(std::span<const Effect> effects) {
       case EffectKind::known:
       case EffectKind::surplus:
       case EffectKind::out_of_window:
-      case EffectKind::after_closed: settle(*room, effect.user, effect.kind); break;
-      default: break;
+      case EffectKind::after_closed:
+        settle(*room, effect.user, effect.kind);
+        break;
+      default:
+        break;
     }
     const bool for_all = effect.sealed || effect.kind == EffectKind::closed || effect.kind == EffectKind::paused ||
                          effect.kind == EffectKind::window_changed || effect.kind == EffectKind::issued;
@@ -161,7 +164,8 @@ void Desk::tick() {
   flush();
 }
 
-/// Tells `pending` to the claims that have waited long enough. A ticket in flight stays, for the user's next claim to join.
+/// Tells `pending` to the claims that have waited long enough. A ticket in flight stays, for the user's next claim to
+/// join.
 void Desk::end_claims() {
   const Uptime now = clock_.uptime();
   while (!claim_ends_.empty() && claim_ends_.front().first <= now) {

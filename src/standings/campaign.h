@@ -92,6 +92,12 @@ class Campaign {
   /// How far the store is, as `issued` entries told (promise = "store" only).
   std::uint32_t issued() const { return issued_.load(std::memory_order_acquire); }
 
+  /// Of the coupons up to issued(), how many the store holds parked.
+  std::size_t parked_count() const {
+    const auto* parked = parked_.load(std::memory_order_acquire);
+    return parked ? parked->size() : 0;
+  }
+
   const AppendOnly<Winner>& winners() const { return winners_; }
 
   /// Opened, raises, window changes, pauses, resumptions, the closing; at least one.

@@ -1,0 +1,408 @@
+// DESIGN
+//   What is owed is not queued anywhere: it is the difference between a campaign's standings and the store's progress.
+//   A Course walks from one to the other, through changes and winners in the order of their positions. Whenever the
+//   issuer is not sure what the store holds (at the start, after a fault, after a lost fence), it forgets its courses
+//   and reads the store's progress again: that is the only recovery there is.
+#include "issuer/issuer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <unordered_map>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "base/mutant.h"
+
+namespace firstcome {
+namespace {
+
+constexpr Millis beat_every{1000};  // a spare takes over when the beat is 3 s old
+constexpr Millis pause_min{100}, pause_max{5000};
+constexpr Millis issued_again_after{2000};  // an `issued` entry that was not seen by then is appended again
+
+std::string hex(const InstallationId& id) {
+  std::string text;
+  for (const auto byte : id) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    text += digits[byte >> 4];
+    text += digits[byte & 15];
+  }
+  return text;
+}
+
+/// How many of the list have a position up to `upto`; positions grow.
+template <class List>
+std::uint32_t count_upto(const List& list, Position upto) {
+  std::uint32_t from = 0, to = list.size();
+  while (from < to) {
+    const std::uint32_t middle = from + (to - from) / 2;
+    if (list[middle].position <= upto) {
+      from = middle + 1;
+    } else {
+      to = middle;
+    }
+  }
+  return from;
+}
+
+Millis time_for(std::size_t rows, double rate) {
+  return rate > 0 ? Millis(static_cast<Millis::rep>(std::ceil(1000.0 * static_cast<double>(rows) / rate))) : Millis(0);
+}
+
+}  // namespace
+
+Issuer::Issuer(const Standings& standings, Store& store, Journal& journal, Clock& clock, IssuerSettings settings)
+    : standings_(standings), store_(store), journal_(journal), clock_(clock), settings_(std::move(settings)) {}
+
+bool Issuer::Course::has_work() const {
+  return (progress ? progress->rank : 0) < campaign->winners().size() || changes < campaign->changes().size();
+}
+
+Result<void> Issuer::check() { return read_store(); }
+
+Uptime Issuer::step() {
+  const Uptime now = clock_.uptime();
+  if (stopped_) return now + pause_max;
+  if (now < not_before_) return not_before_;
+  if (!beat_due_ || now >= *beat_due_) {
+    const auto held = store_.beat(settings_.holder);
+    if (!held) {
+      failed(held.error(), "beat");
+      return not_before_;
+    }
+    beat_due_ = now + beat_every;
+    if (*held != at_work_) {
+      at_work_ = *held;
+      in_step_with_store_ = false;
+      counters_.at_work = at_work_;
+      log::info(at_work_ ? "issuer at work" : "issuer waits as a spare", {{"holder", settings_.holder}});
+    }
+  }
+  if (!at_work_) return *beat_due_;
+  if (!in_step_with_store_) {
+    if (const auto read = read_store(); !read) {
+      failed(read.error(), "read the store's progress");
+      return stopped_ ? now + pause_max : not_before_;
+    }
+  }
+  find_new_campaigns();
+  Uptime next = *beat_due_;
+  if (Course* const course = next_course(now, next)) {
+    issue(*course);
+    next = std::max(now, not_before_);
+  }
+  measure(now);
+  return next;
+}
+
+/// Reads how far the store is, and makes sure that it is a store of this journal.
+Result<void> Issuer::read_store() {
+  const auto journal_id = standings_.installation();
+  if (!journal_id) return fail(FaultKind::unavailable, "the journal has not said yet which one it is");
+  const auto store_id = store_.installation();
+  if (!store_id) return fail(store_id.error());
+  if (!*store_id) {
+    if (auto adopted = store_.adopt(journal_id->id); !adopted) return adopted;
+  } else if (**store_id != journal_id->id) {
+    return fail(FaultKind::misconfigured, "this store belongs to journal " + hex(**store_id) + ", not to " +
+                                              hex(journal_id->id) +
+                                              ": put the two that belong together into one data folder");
+  }
+  auto rows = store_.progress();
+  if (!rows) return fail(rows.error());
+  auto parked = store_.parked();
+  if (!parked) return fail(parked.error());
+
+  const auto before = std::exchange(courses_, {});
+  find_new_campaigns();
+  std::unordered_map<const Campaign*, Course*> course_of;
+  for (std::size_t i = 0; i < courses_.size(); ++i) {
+    if (i < before.size()) courses_[i].due = before[i].due;  // the rate holds over a fault, too
+    course_of.emplace(courses_[i].campaign, &courses_[i]);
+  }
+  for (const Progress& row : *rows) {
+    const Campaign* const campaign = standings_.find(row.campaign);
+    if (!campaign) {
+      return fail(FaultKind::corrupt,
+                  "the store has coupons of campaign " + row.campaign.str() +
+                      ", which the journal does not know: the journal is older than the store; restore the newer one");
+    }
+    if (auto followed = follow_progress(*course_of.at(campaign), row); !followed) return followed;
+  }
+  for (const ParkedEntry& entry : *parked) {
+    const Campaign* const campaign = standings_.find(entry.coupon.campaign);
+    if (!campaign) continue;
+    Course& course = *course_of.at(campaign);
+    course.parked_ranks.push_back(entry.coupon.rank);
+    std::ranges::sort(course.parked_ranks);
+    course.stopped = course.parked_ranks.size() > settings_.parked_max;
+  }
+  if (before.empty()) hold_back();
+  in_step_with_store_ = true;
+  return {};
+}
+
+/// The fold's chain at that position must be the stored one: two histories that differ anywhere before it differ there.
+Result<void> Issuer::follow_progress(Course& course, const Progress& progress) {
+  const auto& winners = course.campaign->winners();
+  const auto& changes = course.campaign->changes();
+  const std::uint32_t rank = count_upto(winners, progress.position);
+  course.changes = count_upto(changes, progress.position);
+  course.progress = progress;
+  const std::string where = "campaign " + progress.campaign.str() + ", position " + std::to_string(progress.position);
+  if (progress.position > standings_.position()) {
+    return fail(FaultKind::corrupt, "the store is ahead of the journal (" + where + "; the journal ends at " +
+                                        std::to_string(standings_.position()) +
+                                        "): this journal is older; restore the newer one");
+  }
+  const Chain* chain = nullptr;
+  if (rank > 0 && winners[rank - 1].position == progress.position) chain = &winners[rank - 1].chain;
+  if (course.changes > 0 && changes[course.changes - 1].position == progress.position) {
+    chain = &changes[course.changes - 1].chain;
+  }
+  if (!chain || rank != progress.rank || *chain != progress.chain) {
+    return fail(FaultKind::corrupt,
+                "the store's progress is not that of this journal (" + where +
+                    "): the two do not belong together, or one was changed; firstcome verify says more");
+  }
+  return {};
+}
+
+/// At the start: what was written just before we came counts against the rate as well.
+void Issuer::hold_back() {
+  const Uptime now = clock_.uptime();
+  const auto one_batch = [&](double rate) { return now + time_for(rows_by_rate(rate), rate); };
+  store_due_ = one_batch(settings_.issue_rate_total);
+  for (Course& course : courses_) {
+    if (course.progress) course.due = one_batch(rate_of(*course.campaign));
+  }
+}
+
+void Issuer::find_new_campaigns() {
+  for (auto i = static_cast<std::uint32_t>(courses_.size()); i < standings_.campaigns().size(); ++i) {
+    courses_.push_back({.campaign = standings_.campaigns()[i].get(), .rows_max = limits::coupons_batch_max});
+  }
+}
+
+/// The next campaign in turn that has work and may; lowers `next` to when another look is worth it.
+Issuer::Course* Issuer::next_course(Uptime now, Uptime& next) {
+  for (std::size_t i = 0; i < courses_.size(); ++i) {
+    Course& course = courses_[(turn_ + i) % courses_.size()];
+    tell_issued(course, now);
+    if (course.stopped || !course.has_work()) continue;
+    const Uptime due = std::max(course.due, store_due_);
+    if (due <= now) {
+      turn_ = (turn_ + i + 1) % courses_.size();
+      return &course;
+    }
+    next = std::min(next, due);
+  }
+  return nullptr;
+}
+
+double Issuer::rate_of(const Campaign& campaign) const {
+  return campaign.opened().issue_rate.value_or(settings_.issue_rate);
+}
+
+/// A tenth of a second's rows, so that a batch never exceeds what a second may bring.
+std::size_t Issuer::rows_by_rate(double rate) const {
+  if (rate <= 0) return limits::coupons_batch_max;
+  return std::clamp<std::size_t>(static_cast<std::size_t>(rate / 10), 1, limits::coupons_batch_max);
+}
+
+Issuer::Batch Issuer::next_batch(const Course& course) const {
+  // Everything up to this position is visible; what comes meanwhile is for the next batch. Without it a change could be
+  // seen before the winners that stand in front of it.
+  const Position upto = standings_.position();
+  const Campaign& campaign = *course.campaign;
+  const auto& winners = campaign.winners();
+  const auto& changes = campaign.changes();
+  const std::size_t rows_max =
+      std::min({course.rows_max, rows_by_rate(rate_of(campaign)), rows_by_rate(settings_.issue_rate_total)});
+
+  Batch made{.changes = course.changes};
+  IssueBatch& batch = made.batch;
+  batch.seen = course.progress;
+  batch.next = course.progress.value_or(Progress{.campaign = campaign.id()});
+  std::uint32_t quota = course.changes > 0 ? changes[course.changes - 1].quota : 0;
+  for (;;) {
+    const bool has_change = made.changes < changes.size() && changes[made.changes].position <= upto;
+    const bool has_winner = batch.next.rank < winners.size() && winners[batch.next.rank].position <= upto;
+    // Alone, so that a refused row is known to be the coupon.
+    const bool one_at_a_time = rows_max == 1 && (batch.campaign || !batch.coupons.empty());
+    if ((!has_change && !has_winner) || one_at_a_time) break;
+    if (has_change && (!has_winner || changes[made.changes].position < winners[batch.next.rank].position)) {
+      const Change& change = changes[made.changes++];
+      if (change.quota > quota) batch.quotas.push_back(quota = change.quota);
+      batch.campaign = CampaignRow{.id = campaign.id(),
+                                   .name = std::string(campaign.name()),
+                                   .window = change.window,
+                                   .issue_rate = campaign.opened().issue_rate,
+                                   .promise = campaign.opened().promise.value_or(Promise::journal),
+                                   .paused = change.paused,
+                                   .closed = change.closed};
+      batch.next.position = change.position;
+      batch.next.chain = change.chain;
+    } else {
+      if (batch.coupons.size() == rows_max) break;
+      const Winner& winner = winners[batch.next.rank++];
+      batch.coupons.push_back({.campaign = campaign.id(),
+                               .rank = batch.next.rank,
+                               .quota = quota,
+                               .user = winner.user(),
+                               .code = winner.code,
+                               .position = winner.position,
+                               .issued_at = clock_.now()});
+      batch.next.position = winner.position;
+      batch.next.chain = winner.chain;
+    }
+  }
+  return made;
+}
+
+void Issuer::issue(Course& course) {
+  Batch made = next_batch(course);
+  if (!made.batch.campaign && made.batch.coupons.empty()) return;
+  if (mutant(Mutant::progress_beyond_written) && made.batch.coupons.size() > 1) made.batch.coupons.pop_back();
+  write(course, made);
+}
+
+void Issuer::write(Course& course, const Batch& made) {
+  const Uptime before = clock_.uptime();
+  const auto outcome = store_.write(made.batch);
+  const double took = std::chrono::duration<double>(clock_.uptime() - before).count();
+  counters_.commit_seconds.store(counters_.commit_seconds.load() + took);
+  if (!outcome) {
+    spend(course, made);  // it may have been written
+    if (mutant(Mutant::commit_assumed) && outcome.error().kind == FaultKind::timed_out) return committed(course, made);
+    if (mutant(Mutant::fault_parks)) return refused(course, made, outcome.error().what);
+    failed(outcome.error(), "write coupons of " + made.batch.next.campaign.str());
+  } else if (std::holds_alternative<FenceLost>(*outcome)) {
+    counters_.fences_lost.fetch_add(1);
+    log::warn("another issuer has written: reading the store's progress again",
+              {{"campaign", made.batch.next.campaign.view()}, {"holder", settings_.holder}});
+    in_step_with_store_ = false;
+    beat_due_.reset();
+  } else if (const auto* row = std::get_if<RowRefused>(&*outcome)) {
+    refused(course, made, row->reason);
+  } else {
+    committed(course, made);
+  }
+}
+
+void Issuer::committed(Course& course, const Batch& made) {
+  pause_ = Millis(0);
+  course.progress = made.batch.next;
+  course.changes = made.changes;
+  course.rows_max = std::min(course.rows_max * 2, limits::coupons_batch_max);
+  spend(course, made);
+  counters_.written.fetch_add(made.batch.coupons.size());
+  counters_.transactions.fetch_add(1);
+  for (const ParkedEntry& entry : made.batch.parked) course.parked_ranks.push_back(entry.coupon.rank);
+  tell_issued(course, clock_.uptime());
+}
+
+/// The next rows no earlier than the rates allow after these.
+void Issuer::spend(Course& course, const Batch& made) {
+  const Uptime now = clock_.uptime();
+  const std::size_t rows = made.batch.coupons.size() + made.batch.parked.size();
+  course.due = now + time_for(rows, rate_of(*course.campaign));
+  store_due_ = now + time_for(rows, settings_.issue_rate_total);
+}
+
+/// Finds the row by halving the batch, and parks it.
+void Issuer::refused(Course& course, const Batch& made, const std::string& reason) {
+  if (made.batch.coupons.size() > 1 || (made.batch.campaign && !made.batch.coupons.empty())) {
+    course.rows_max = std::max<std::size_t>(made.batch.coupons.size() / 2, 1);
+    return;
+  }
+  if (made.batch.coupons.empty()) {
+    return failed({FaultKind::unavailable, reason}, "write the terms of campaign " + made.batch.next.campaign.str());
+  }
+  Batch parking = made;
+  parking.batch.parked.push_back({.coupon = made.batch.coupons.front(), .reason = reason, .parked_at = clock_.now()});
+  parking.batch.coupons.clear();
+  const std::uint32_t rank = made.batch.coupons.front().rank;
+  log::warn("the store refused a coupon for ever: parked (firstcome parked list, then retry)",
+            {{"campaign", course.campaign->id().view()}, {"rank", rank}, {"reason", reason}});
+  write(course, parking);
+  course.stopped = course.parked_ranks.size() > settings_.parked_max;
+  if (course.stopped) {
+    log::error("too many coupons are parked: this campaign's coupons wait until some are retried",
+               {{"campaign", course.campaign->id().view()},
+                {"parked", course.parked_ranks.size()},
+                {"parked_max", settings_.parked_max}});
+  }
+}
+
+Result<WriteOutcome> Issuer::retry(std::int64_t number) {
+  const auto entries = store_.parked();
+  if (!entries) return fail(entries.error());
+  const auto entry = std::ranges::find(*entries, number, &ParkedEntry::number);
+  auto outcome = store_.retry(number, clock_.now());
+  if (!outcome || !std::holds_alternative<Committed>(*outcome) || entry == entries->end()) return outcome;
+  log::info("a parked coupon was issued", {{"campaign", entry->coupon.campaign.view()}, {"rank", entry->coupon.rank}});
+  for (Course& course : courses_) {
+    if (course.campaign->id() != entry->coupon.campaign) continue;
+    std::erase(course.parked_ranks, entry->coupon.rank);
+    course.stopped = course.parked_ranks.size() > settings_.parked_max;
+    counters_.written.fetch_add(1);
+    tell_issued(course, clock_.uptime());
+  }
+  return outcome;
+}
+
+/// promise = "store": the journal learns how far the store is, and the desks answer.
+void Issuer::tell_issued(Course& course, Uptime now) {
+  if (!course.campaign->promises_store() || !course.progress || course.progress->rank == 0) return;
+  const std::uint32_t rank = course.progress->rank;
+  const std::size_t parked = course.parked_ranks.size();
+  const bool seen = course.campaign->issued() == rank && course.campaign->parked_count() == parked;
+  const bool told = course.issued_told == rank && course.issued_parked_told == parked && now < course.issued_again;
+  if (seen || told) return;
+  // An append that is refused or lost is made again when it is not seen in time.
+  (void)journal_.append(Issued{course.campaign->id(), rank, course.parked_ranks}, {settings_.author, 0});
+  course.issued_told = rank;
+  course.issued_parked_told = parked;
+  course.issued_again = now + issued_again_after;
+}
+
+void Issuer::failed(const Fault& fault, std::string_view doing) {
+  counters_.faults.fetch_add(1);
+  in_step_with_store_ = false;
+  if (!fault.retryable()) {
+    stopped_ = true;
+    at_work_ = false;
+    counters_.at_work = false;
+    log::error("the issuer stops: this needs a person", {{"doing", doing}, {"fault", fault.what}});
+    return;
+  }
+  if (pause_ == Millis(0)) log::warn("the store fails: trying again", {{"doing", doing}, {"fault", fault.what}});
+  pause_ = std::clamp(pause_ * 2, pause_min, pause_max);
+  not_before_ = clock_.uptime() + pause_;
+}
+
+void Issuer::measure(Uptime now) {
+  constexpr Millis every{250};
+  if (now < measure_due_) return;
+  measure_due_ = now + every;
+  std::uint64_t owed = 0, parked = 0, stopped = 0;
+  std::int64_t since = 0;
+  for (const Course& course : courses_) {
+    const std::uint32_t rank = course.progress ? course.progress->rank : 0;
+    const auto& winners = course.campaign->winners();
+    const std::uint32_t won = winners.size();
+    parked += course.parked_ranks.size();
+    stopped += course.stopped;
+    if (won <= rank) continue;
+    owed += won - rank;
+    const auto stamp = static_cast<std::int64_t>(winners[rank].stamp.time_since_epoch().count());
+    since = since == 0 ? stamp : std::min(since, stamp);
+  }
+  counters_.owed = owed;
+  counters_.owed_since_ms = since;
+  counters_.parked = parked;
+  counters_.stopped_campaigns = stopped;
+}
+
+}  // namespace firstcome
