@@ -59,8 +59,9 @@ missing_packages() {
     mapfile -t -O "${#wanted[@]}" wanted < <(awk -v group="$group" '$1 == group { print $2 }' "$root/tools/packages.txt")
   done
   [ ${#wanted[@]} -gt 0 ] || return 0
-  installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${wanted[@]}" 2>/dev/null | awk '$1 == "installed" { print $2 }')
-  printf '%s\n' "${wanted[@]}" | sort -u | grep -vxF -e "${installed:-none}" || true
+  # It fails when one of them is unknown to it, and lists the others all the same.
+  installed=$({ dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${wanted[@]}" 2>/dev/null || true; } | sed -n 's/^installed //p')
+  printf '%s\n' "${wanted[@]}" | sort -u | grep -vxF -e "${installed:-none}" || true  # none is missing
 }
 
 # need_packages GROUP...: installs what is missing, as root or by sudo.
