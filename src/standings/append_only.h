@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "base/assert.h"
+#include "base/schedule_point.h"
 
 namespace firstcome {
 
@@ -40,6 +40,7 @@ class AppendOnly {
     if (offset == 0) segments_[segment].store(new T[std::size_t{first} << segment], std::memory_order_release);
     T& element = segments_[segment].load(std::memory_order_relaxed)[offset];
     element = std::move(value);
+    schedule_point();
     size_.store(index + 1, std::memory_order_release);
     return element;
   }

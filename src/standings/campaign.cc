@@ -65,12 +65,14 @@ std::string_view Campaign::state(Time now) const {
 
 /// Is the coupon of that rank parked; with rank 0: is any.
 bool Campaign::is_parked(std::uint32_t rank) const {
+  schedule_point();
   const auto* parked = parked_.load(std::memory_order_acquire);
   return parked && (rank == 0 ? !parked->empty() : std::ranges::binary_search(*parked, rank));
 }
 
 void Campaign::publish(View next) {
   views_.push_back(next);
+  schedule_point();
   view_.store(&views_.back(), std::memory_order_release);
 }
 
@@ -216,6 +218,7 @@ bool Campaign::apply(const Issued& entry) {
     parked_lists_.push_back(entry.parked);
     parked_.store(&parked_lists_.back(), std::memory_order_release);  // before the rank that may cover it
   }
+  schedule_point();
   issued_.store(entry.rank, std::memory_order_release);
   return true;
 }

@@ -5,6 +5,7 @@
 #include <atomic>
 
 #include "base/assert.h"
+#include "base/schedule_point.h"
 
 namespace firstcome {
 namespace {
@@ -37,6 +38,7 @@ std::uint32_t WinnerTable::find(std::string_view user, const AppendOnly<Winner>&
   // The upper bits choose the slot, the lower half is the tag: they are independent.
   auto at = static_cast<std::uint32_t>((static_cast<unsigned __int128>(hash) * slots_) >> 64);
   for (;;) {
+    schedule_point();
     const std::uint64_t slot = std::atomic_ref(slot_[at]).load(std::memory_order_acquire);
     if (slot == 0) return 0;
     const auto rank = static_cast<std::uint32_t>(slot);
@@ -52,6 +54,7 @@ void WinnerTable::insert(std::string_view user, std::uint32_t rank) {
   while (std::atomic_ref(slot_[at]).load(std::memory_order_relaxed) != 0) {
     if (++at == slots_) at = 0;
   }
+  schedule_point();
   std::atomic_ref(slot_[at]).store(hash << 32 | rank, std::memory_order_release);
 }
 
