@@ -38,7 +38,9 @@ else:
     if listed != sorted(listed):
         findings.append(f"{index}:1: the decisions are not in the order of their numbers")
 
-for path in common.files(".h", ".cc", ".md", ".py", ".sh", ".cmake", ".txt"):
+for path in common.files(".h", ".cc", ".md", ".py", ".sh", ".cmake", "CMakeLists.txt"):
+    if path == "tools/check/checks_test.py":  # it makes such mistakes
+        continue
     for line, content in common.numbered_lines(path):
         for number in re.findall(r"(?:docs/)?decisions/(\d{4})", content):
             if number not in numbers:
