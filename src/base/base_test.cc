@@ -1,0 +1,76 @@
+// What everybody stands on: times are read as people write them, a mailbox has a bound, a typo finds its word.
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "base/clock.h"
+#include "base/mailbox.h"
+#include "base/nearest.h"
+
+namespace firstcome {
+namespace {
+
+TEST(Clock, reads_and_writes_rfc_3339) {
+  const auto time = parse_rfc3339("2026-11-24T18:00:00+09:00");
+  ASSERT_TRUE(time);
+  EXPECT_EQ(to_rfc3339(*time), "2026-11-24T09:00:00.000Z");
+  EXPECT_EQ(*parse_rfc3339("2026-11-24T09:00:00.250Z"), *time + Millis(250));
+  EXPECT_EQ(*parse_rfc3339("2026-11-24T09:00:00.2509Z"), *time + Millis(250));
+}
+
+TEST(Clock, refuses_what_is_no_time) {
+  for (const char* text :
+       {"", "now", "2026-11-24", "2026-11-24T09:00:00", "2026-13-24T09:00:00Z", "2026-11-24T25:00:00Z",
+        "2026-11-24T09:00:00Zx", "2026-11-24 09:00:00Z", "1700000000", "2026-02-30T09:00:00Z"}) {
+    EXPECT_FALSE(parse_rfc3339(text)) << text;
+  }
+}
+
+TEST(Mailbox, holds_its_limit_and_no_more) {
+  Mailbox<int> mailbox(2);
+  EXPECT_TRUE(mailbox.put(1));
+  EXPECT_TRUE(mailbox.put(2));
+  EXPECT_FALSE(mailbox.put(3));
+  std::vector<int> taken;
+  EXPECT_TRUE(mailbox.take(taken));
+  EXPECT_EQ(taken, (std::vector{1, 2}));
+  EXPECT_TRUE(mailbox.put(4));
+  mailbox.close();
+  EXPECT_FALSE(mailbox.put(5));
+  taken.clear();
+  EXPECT_TRUE(mailbox.take(taken)) << "what was put before the closing is still taken";
+  EXPECT_EQ(taken, std::vector{4});
+  taken.clear();
+  EXPECT_FALSE(mailbox.take(taken));
+}
+
+TEST(Mailbox, loses_nothing_between_threads_and_keeps_the_order_of_each) {
+  Mailbox<std::pair<int, int>> mailbox(64);
+  std::vector<std::jthread> authors;
+  for (int author = 0; author < 3; ++author) {
+    authors.emplace_back([&, author] {
+      for (int i = 0; i < 5000; ++i) {
+        while (!mailbox.put({author, i})) std::this_thread::yield();
+      }
+    });
+  }
+  int next[3] = {};
+  std::vector<std::pair<int, int>> taken;
+  while (next[0] + next[1] + next[2] < 15000) {
+    ASSERT_TRUE(mailbox.take(taken));
+    ASSERT_LE(taken.size(), 64U);
+    for (const auto& [author, i] : taken) ASSERT_EQ(i, next[author]++);
+    taken.clear();
+  }
+}
+
+TEST(Nearest, finds_the_word_behind_a_typo) {
+  constexpr std::string_view known[] = {"--listen", "--admin-listen", "--data", "--role"};
+  EXPECT_EQ(nearest("--lisen", known), "--listen");
+  EXPECT_EQ(nearest("--dta", known), "--data");
+  EXPECT_EQ(nearest("--frobnicate", known), "");
+  EXPECT_EQ(did_you_mean("--rol", known), "; did you mean --role?");
+}
+
+}  // namespace
+}  // namespace firstcome

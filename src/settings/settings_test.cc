@@ -1,0 +1,91 @@
+// Each layer of settings goes over the one below, says where a value came from, and names the place of a mistake.
+#include "settings/settings.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <fstream>
+
+namespace firstcome {
+namespace {
+
+class SettingsTest : public testing::Test {
+ protected:
+  std::string file(const std::string& content) {
+    const std::string path = testing::TempDir() + "firstcome-" + std::to_string(getpid()) + ".toml";
+    std::ofstream(path) << content;
+    return path;
+  }
+  std::string fault(const std::string& content) {
+    const auto loaded = load_settings(file(content), {}, {});
+    return loaded ? "no fault" : loaded.error().what;
+  }
+};
+
+TEST_F(SettingsTest, flags_go_over_environment_over_file_over_defaults) {
+  const auto path = file(
+      "listen = \"127.0.0.1:1\"\nwait_ms_max = 100\nissue_rate = 0.5\nidentity_trusted = [\"10.0.0.0/8\", \"::1\"]\n");
+  const auto loaded =
+      load_settings(path, {{"FIRSTCOME_LISTEN", "127.0.0.1:2"}, {"FIRSTCOME_WAIT_MS_MAX", "200"}, {"PATH", "x"}},
+                    {{"listen", "127.0.0.1:3"}});
+  ASSERT_TRUE(loaded) << loaded.error().what;
+  EXPECT_EQ(loaded->settings.listen.port, 3);
+  EXPECT_EQ(loaded->settings.wait_ms_max, Millis(200));
+  EXPECT_EQ(loaded->settings.issue_rate, 0.5);
+  EXPECT_EQ(loaded->settings.identity_trusted, (std::vector<std::string>{"10.0.0.0/8", "::1"}));
+  EXPECT_EQ(loaded->origin.at("listen"), "--listen");
+  EXPECT_EQ(loaded->origin.at("wait_ms_max"), "FIRSTCOME_WAIT_MS_MAX");
+  EXPECT_EQ(loaded->origin.at("issue_rate"), path + ":3:14");
+  EXPECT_EQ(loaded->origin.at("data"), "default");
+}
+
+TEST_F(SettingsTest, a_mistake_in_a_file_is_named_with_line_column_and_the_nearest_name) {
+  EXPECT_NE(fault("\nlisten = ").find(".toml:2:"), std::string::npos);
+  EXPECT_NE(fault("\nlisen = \"x\"\n").find(".toml:2:1: unknown setting \"lisen\"; did you mean listen?"),
+            std::string::npos);
+  EXPECT_NE(fault("wait_ms_max = -1\n").find(".toml:1:15: \"-1\" is not a number from 1 to 60000"), std::string::npos);
+  EXPECT_NE(fault("wait_ms_max = [[1]]\n").find(".toml:1:15"), std::string::npos);
+  EXPECT_NE(fault("listen = \"nowhere\"\n").find("write 127.0.0.1:8080"), std::string::npos);
+  EXPECT_NE(fault("admin_token = \"secret\"\n").find("admin_token_file"), std::string::npos);
+  EXPECT_EQ(fault("admin_token = \"hunter2\"\n").find("hunter2"), std::string::npos) << "no secret in an error";
+}
+
+TEST_F(SettingsTest, an_unknown_variable_is_refused) {
+  const auto loaded = load_settings({}, {{"FIRSTCOME_LISTN", "x"}}, {});
+  ASSERT_FALSE(loaded);
+  EXPECT_EQ(loaded.error().what, "FIRSTCOME_LISTN: unknown variable; did you mean FIRSTCOME_LISTEN?");
+}
+
+TEST_F(SettingsTest, every_setting_shows_what_it_was_set_to) {
+  Settings settings;
+  for (const auto& setting : all_settings()) {
+    const std::string shown = setting.show(settings);
+    if (!shown.empty()) EXPECT_TRUE(setting.set(settings, shown)) << setting.name << " = " << shown;
+    EXPECT_EQ(setting.show(settings), shown) << setting.name;
+  }
+}
+
+TEST_F(SettingsTest, an_open_listener_needs_an_identity_and_an_open_admin_listener_a_token) {
+  Settings settings;
+  EXPECT_TRUE(check_settings(settings));
+  settings.listen.host = "0.0.0.0";
+  EXPECT_NE(check_settings(settings).error().what.find("--identity"), std::string::npos);
+  settings.identity = "header:X-User";
+  EXPECT_TRUE(check_settings(settings));
+  settings.admin_listen.host = "0.0.0.0";
+  EXPECT_NE(check_settings(settings).error().what.find("--admin-token-file"), std::string::npos);
+  settings.admin_token = "secret";
+  EXPECT_TRUE(check_settings(settings));
+}
+
+TEST_F(SettingsTest, addresses) {
+  EXPECT_EQ(parse_address("[::1]:80")->text(), "[::1]:80");
+  EXPECT_TRUE(parse_address("localhost:0")->is_loopback());
+  for (const char* text :
+       {"", ":80", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "::1:80", "host.name:80", "10.0.0.0/8:80"}) {
+    EXPECT_FALSE(parse_address(text)) << text;
+  }
+}
+
+}  // namespace
+}  // namespace firstcome
