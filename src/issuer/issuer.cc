@@ -6,7 +6,6 @@
 #include "issuer/issuer.h"
 
 #include <algorithm>
-#include <cmath>
 #include <unordered_map>
 
 #include "base/assert.h"
@@ -45,10 +44,6 @@ std::uint32_t count_upto(const List& list, Position upto) {
   return from;
 }
 
-Millis time_for(std::size_t rows, double rate) {
-  return rate > 0 ? Millis(static_cast<Millis::rep>(std::ceil(1000.0 * static_cast<double>(rows) / rate))) : Millis(0);
-}
-
 }  // namespace
 
 Issuer::Issuer(const Standings& standings, Store& store, Journal& journal, Clock& clock, IssuerSettings settings)
@@ -74,6 +69,7 @@ Uptime Issuer::step() {
     if (*held != at_work_) {
       at_work_ = *held;
       in_step_with_store_ = false;
+      others_wrote_ = true;
       counters_.at_work = at_work_;
       log::info(at_work_ ? "issuer at work" : "issuer waits as a spare", {{"holder", settings_.holder}});
     }
@@ -113,11 +109,11 @@ Result<void> Issuer::read_store() {
   auto parked = store_.parked();
   if (!parked) return fail(parked.error());
 
-  const auto before = std::exchange(courses_, {});
+  auto before = std::exchange(courses_, {});
   find_new_campaigns();
   std::unordered_map<const Campaign*, Course*> course_of;
   for (std::size_t i = 0; i < courses_.size(); ++i) {
-    if (i < before.size()) courses_[i].due = before[i].due;  // the rate holds over a fault, too
+    if (i < before.size()) courses_[i].pace = std::move(before[i].pace);  // the rate holds over a fault, too
     course_of.emplace(courses_[i].campaign, &courses_[i]);
   }
   for (const Progress& row : *rows) {
@@ -137,7 +133,7 @@ Result<void> Issuer::read_store() {
     std::ranges::sort(course.parked_ranks);
     course.stopped = course.parked_ranks.size() > settings_.parked_max;
   }
-  if (before.empty()) hold_back();
+  if (std::exchange(others_wrote_, false)) hold_back();
   in_step_with_store_ = true;
   return {};
 }
@@ -168,13 +164,13 @@ Result<void> Issuer::follow_progress(Course& course, const Progress& progress) {
   return {};
 }
 
-/// At the start: what was written just before we came counts against the rate as well.
+/// What others wrote just before we came counts against the rate as well.
 void Issuer::hold_back() {
   const Uptime now = clock_.uptime();
-  const auto one_batch = [&](double rate) { return now + time_for(rows_by_rate(rate), rate); };
-  store_due_ = one_batch(settings_.issue_rate_total);
   for (Course& course : courses_) {
-    if (course.progress) course.due = one_batch(rate_of(*course.campaign));
+    if (!course.progress) continue;
+    course.pace.hold_back(rate_of(*course.campaign), now);
+    pace_of_store_.hold_back(settings_.issue_rate_total, now);
   }
 }
 
@@ -190,7 +186,9 @@ Issuer::Course* Issuer::next_course(Uptime now, Uptime& next) {
     Course& course = courses_[(turn_ + i) % courses_.size()];
     tell_issued(course, now);
     if (course.stopped || !course.has_work()) continue;
-    const Uptime due = std::max(course.due, store_due_);
+    const std::size_t rows = rows_max_of(course);
+    const Uptime due = std::max(course.pace.due(rows, rate_of(*course.campaign)),
+                                pace_of_store_.due(rows, settings_.issue_rate_total));
     if (due <= now) {
       turn_ = (turn_ + i + 1) % courses_.size();
       return &course;
@@ -204,10 +202,9 @@ double Issuer::rate_of(const Campaign& campaign) const {
   return campaign.opened().issue_rate.value_or(settings_.issue_rate);
 }
 
-/// A tenth of a second's rows, so that a batch never exceeds what a second may bring.
-std::size_t Issuer::rows_by_rate(double rate) const {
-  if (rate <= 0) return limits::coupons_batch_max;
-  return std::clamp<std::size_t>(static_cast<std::size_t>(rate / 10), 1, limits::coupons_batch_max);
+std::size_t Issuer::rows_max_of(const Course& course) const {
+  return std::min(
+      {course.rows_max, Pace::batch_rows(rate_of(*course.campaign)), Pace::batch_rows(settings_.issue_rate_total)});
 }
 
 Issuer::Batch Issuer::next_batch(const Course& course) const {
@@ -217,8 +214,7 @@ Issuer::Batch Issuer::next_batch(const Course& course) const {
   const Campaign& campaign = *course.campaign;
   const auto& winners = campaign.winners();
   const auto& changes = campaign.changes();
-  const std::size_t rows_max =
-      std::min({course.rows_max, rows_by_rate(rate_of(campaign)), rows_by_rate(settings_.issue_rate_total)});
+  const std::size_t rows_max = rows_max_of(course);
 
   Batch made{.changes = course.changes};
   IssueBatch& batch = made.batch;
@@ -282,6 +278,7 @@ void Issuer::write(Course& course, const Batch& made) {
     log::warn("another issuer has written: reading the store's progress again",
               {{"campaign", made.batch.next.campaign.view()}, {"holder", settings_.holder}});
     in_step_with_store_ = false;
+    others_wrote_ = true;
     beat_due_.reset();
   } else if (const auto* row = std::get_if<RowRefused>(&*outcome)) {
     refused(course, made, row->reason);
@@ -306,8 +303,8 @@ void Issuer::committed(Course& course, const Batch& made) {
 void Issuer::spend(Course& course, const Batch& made) {
   const Uptime now = clock_.uptime();
   const std::size_t rows = made.batch.coupons.size() + made.batch.parked.size();
-  course.due = now + time_for(rows, rate_of(*course.campaign));
-  store_due_ = now + time_for(rows, settings_.issue_rate_total);
+  course.pace.spend(rows, rate_of(*course.campaign), now);
+  pace_of_store_.spend(rows, settings_.issue_rate_total, now);
 }
 
 /// Finds the row by halving the batch, and parks it.
@@ -340,6 +337,7 @@ Result<WriteOutcome> Issuer::retry(std::int64_t number) {
   if (!entries) return fail(entries.error());
   const auto entry = std::ranges::find(*entries, number, &ParkedEntry::number);
   auto outcome = store_.retry(number, clock_.now());
+  if (!outcome) in_step_with_store_ = false;  // it may have been written
   if (!outcome || !std::holds_alternative<Committed>(*outcome) || entry == entries->end()) return outcome;
   log::info("a parked coupon was issued", {{"campaign", entry->coupon.campaign.view()}, {"rank", entry->coupon.rank}});
   for (Course& course : courses_) {
@@ -357,7 +355,9 @@ void Issuer::tell_issued(Course& course, Uptime now) {
   if (!course.campaign->promises_store() || !course.progress || course.progress->rank == 0) return;
   const std::uint32_t rank = course.progress->rank;
   const std::size_t parked = course.parked_ranks.size();
-  const bool seen = course.campaign->issued() == rank && course.campaign->parked_count() == parked;
+  // A store that was lost and is written anew is behind what was told, and may park more: no news.
+  const std::uint32_t issued = course.campaign->issued();
+  const bool seen = issued > rank || (issued == rank && course.campaign->parked_count() <= parked);
   const bool told = course.issued_told == rank && course.issued_parked_told == parked && now < course.issued_again;
   if (seen || told) return;
   // An append that is refused or lost is made again when it is not seen in time.

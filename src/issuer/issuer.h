@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "issuer/pace.h"
 #include "journal/journal.h"
 #include "standings/standings.h"
 #include "store/store.h"
@@ -28,8 +29,9 @@ struct IssuerSettings {
 ///   Invariant  Every coupon of the standings becomes one row, or is parked with its reason; none is skipped.
 ///   Order      A campaign's progress goes through its entries (changes and winners) by position; campaigns take turns.
 ///   Fenced     A batch is written only onto the progress that this issuer has read: a zombie changes nothing.
-///   Rate       Over any second at most issue_rate rows of a campaign, and issue_rate_total rows in all, reach the
-///   store. Fails      A fault of the store is tried again with growing pauses, for ever. Only the store's closed list
+///   Rate       Over any second at most issue_rate rows of a campaign, and issue_rate_total rows in all (rounded up),
+///              reach the store.
+///   Fails      A fault of the store is tried again with growing pauses, for ever. Only the store's closed list
 ///   of row errors
 ///              parks a row; more than parked_max of them stop the campaign, with an alarm. A store of another journal,
 ///              or one that is ahead of this journal, stops the issuer.
@@ -67,10 +69,10 @@ class Issuer {
   /// How far a campaign's coupons are.
   struct Course {
     const Campaign* campaign = nullptr;
-    std::optional<Progress> progress;         // none: the store has no row of it
-    std::uint32_t changes = 0;                // covered by progress
-    std::size_t rows_max = 0;                 // halved while a row of the batch is refused
-    Uptime due{};                             // the rate allows nothing sooner
+    std::optional<Progress> progress;  // none: the store has no row of it
+    std::uint32_t changes = 0;         // covered by progress
+    std::size_t rows_max = 0;          // halved while a row of the batch is refused
+    Pace pace;
     std::vector<std::uint32_t> parked_ranks;  // rising
     std::uint32_t issued_told = 0;            // the last `issued` entry that was appended
     std::size_t issued_parked_told = 0;
@@ -99,7 +101,7 @@ class Issuer {
   void failed(const Fault& fault, std::string_view doing);
   void measure(Uptime now);
   double rate_of(const Campaign& campaign) const;
-  std::size_t rows_by_rate(double rate) const;
+  std::size_t rows_max_of(const Course& course) const;
 
   const Standings& standings_;
   Store& store_;
@@ -114,7 +116,8 @@ class Issuer {
   Uptime not_before_{};  // after a fault
   Millis pause_{0};      // grows with faults in a row
   Uptime measure_due_{};
-  Uptime store_due_{};          // issue_rate_total allows nothing sooner
+  Pace pace_of_store_;
+  bool others_wrote_ = true;    // as far as we know: not long ago, and not at our pace
   std::deque<Course> courses_;  // in the order of the standings
   std::size_t turn_ = 0;
   Counters counters_;

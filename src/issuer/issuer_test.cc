@@ -1,0 +1,449 @@
+// What the standings owe becomes rows: each once, in rank order, at the rate, through faults, restarts and other
+// issuers.
+#include "issuer/issuer.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <set>
+
+namespace firstcome {
+namespace {
+
+class HandClock final : public Clock {
+ public:
+  Time now() override { return Time(Millis(1'700'000'000'000)) + since_; }
+  Uptime uptime() override { return since_; }
+  void move_to(Uptime to) { since_ = std::max(since_, to); }
+
+ private:
+  Millis since_{1000};
+};
+
+class HandJournal final : public Journal {
+ public:
+  Result<void> start(Follower&) override { return {}; }
+  Result<void> append(Entry entry, AppendTag) override {
+    appended.push_back(std::move(entry));
+    return {};
+  }
+  void stop() override {}
+  Stats stats() const override { return {}; }
+  std::vector<Entry> appended;
+};
+
+/// The tables in memory, with faults and poison at the test's wish.
+class HandStore final : public Store {
+ public:
+  explicit HandStore(HandClock& clock) : clock_(clock) {}
+
+  Result<std::optional<InstallationId>> installation() override { return id; }
+  Result<void> adopt(const InstallationId& journal) override {
+    id = journal;
+    return {};
+  }
+  Result<std::vector<Progress>> progress() override {
+    ++reads;
+    if (fail_reads > 0 && fail_reads-- > 0) return fail(FaultKind::unavailable, "no store");
+    std::vector<Progress> rows;
+    for (const auto& [campaign, row] : progress_of) rows.push_back(row);
+    return rows;
+  }
+  Result<WriteOutcome> write(const IssueBatch& batch) override {
+    if (fail_writes > 0 && fail_writes-- > 0) return fail(FaultKind::unavailable, "no store");
+    const auto found = progress_of.find(batch.next.campaign.str());
+    const auto seen = found == progress_of.end() ? std::nullopt : std::optional(found->second);
+    if (seen != batch.seen) return FenceLost{};
+    for (const CouponRow& row : batch.coupons) {
+      if (poison.contains(row.user.str())) return RowRefused{"value too long"};
+    }
+    progress_of[batch.next.campaign.str()] = batch.next;
+    for (const CouponRow& row : batch.coupons) coupons_of[row.campaign.str()].push_back({row, clock_.uptime()});
+    for (ParkedEntry entry : batch.parked) {
+      entry.number = ++last_number;
+      parked_now.push_back(entry);
+    }
+    for (const auto quota : batch.quotas) quotas.push_back(quota);
+    if (batch.campaign) terms = batch.campaign;
+    if (unknown_writes > 0 && unknown_writes-- > 0) return fail(FaultKind::timed_out, "no answer");
+    return Committed{};
+  }
+  Result<std::vector<ParkedEntry>> parked() override { return parked_now; }
+  Result<WriteOutcome> retry(std::int64_t number, Time) override {
+    const auto entry = std::ranges::find(parked_now, number, &ParkedEntry::number);
+    if (entry == parked_now.end()) return fail(FaultKind::misconfigured, "not parked");
+    if (poison.contains(entry->coupon.user.str())) return RowRefused{"value too long"};
+    coupons_of[entry->coupon.campaign.str()].push_back({entry->coupon, clock_.uptime()});
+    parked_now.erase(entry);
+    if (unknown_writes > 0 && unknown_writes-- > 0) return fail(FaultKind::timed_out, "no answer");
+    return Committed{};
+  }
+  Result<bool> beat(const std::string& holder) override {
+    if (!at_work) at_work = holder;
+    return *at_work == holder;
+  }
+  Result<std::vector<CouponRow>> coupons(std::string_view, std::uint32_t, std::size_t) override { return {}; }
+
+  struct Row {
+    CouponRow coupon;
+    Uptime at;
+  };
+  std::optional<InstallationId> id;
+  std::map<std::string, Progress> progress_of;
+  std::map<std::string, std::vector<Row>> coupons_of;
+  std::vector<ParkedEntry> parked_now;
+  std::vector<std::uint32_t> quotas;
+  std::optional<CampaignRow> terms;
+  std::set<std::string> poison;
+  std::optional<std::string> at_work;
+  int fail_writes = 0, unknown_writes = 0, fail_reads = 0, reads = 0;
+  std::int64_t last_number = 0;
+
+ private:
+  HandClock& clock_;
+};
+
+class IssuerTest : public testing::Test {
+ protected:
+  IssuerTest() { add(Installation{.id = {7}}); }
+
+  void add(Entry entry) { standings_.apply({++position_, clock_.now(), std::move(entry)}); }
+  void open(const char* campaign, std::uint32_t quota, std::optional<double> rate = 0,
+            std::optional<Promise> promise = {}) {
+    Opened opened{.campaign = campaign, .name = {}, .quota = quota, .issue_rate = rate, .promise = promise};
+    add(opened);
+  }
+  void win(const char* campaign, int count, int from = 1) {
+    for (int i = from; i < from + count; ++i) {
+      add(Ticket{.campaign = campaign, .user = "u" + std::to_string(i), .code = {static_cast<std::uint8_t>(i)}});
+    }
+  }
+  void start(IssuerSettings settings = {}) {
+    settings.issue_rate_total = total_rate;
+    issuer_ = std::make_unique<Issuer>(standings_, store_, journal_, clock_, settings);
+    const auto checked = issuer_->check();
+    ASSERT_TRUE(checked) << checked.error().what;
+  }
+  /// Steps whenever the issuer asks for it.
+  void run(Millis during) {
+    const Uptime end = clock_.uptime() + during;
+    while (clock_.uptime() < end) {
+      const Uptime next = issuer_->step();
+      clock_.move_to(std::min(end, std::max(next, clock_.uptime() + Millis(1))));
+    }
+  }
+  std::vector<HandStore::Row>& rows(const char* campaign) { return store_.coupons_of[campaign]; }
+  std::size_t most_in_a_second(const std::vector<HandStore::Row>& all) {
+    std::size_t most = 0;
+    for (const auto& first : all) {
+      most = std::max(most, static_cast<std::size_t>(std::ranges::count_if(all, [&](const auto& row) {
+                        return row.at >= first.at && row.at - first.at < Millis(1000);
+                      })));
+    }
+    return most;
+  }
+  void expect_dense(const char* campaign, std::size_t count) {
+    ASSERT_EQ(rows(campaign).size(), count);
+    for (std::size_t i = 0; i < count; ++i) {
+      const CouponRow& row = rows(campaign)[i].coupon;
+      const Winner& winner = standings_.find(campaign)->winners()[static_cast<std::uint32_t>(i)];
+      EXPECT_EQ(row.rank, i + 1);
+      EXPECT_EQ(row.user, winner.user());
+      EXPECT_EQ(row.code, winner.code);
+      EXPECT_EQ(row.position, winner.position);
+    }
+  }
+
+  HandClock clock_;
+  HandJournal journal_;
+  HandStore store_{clock_};
+  Standings standings_;
+  Position position_ = 0;
+  std::unique_ptr<Issuer> issuer_;
+  double total_rate = 0;
+};
+
+TEST_F(IssuerTest, writes_in_rank_order_with_progress_and_the_terms) {
+  open("lunch", 3);
+  win("lunch", 3);
+  add(QuotaRaised{.campaign = "lunch", .quota = 5});
+  win("lunch", 2, 4);
+  add(Closed{.campaign = "lunch"});
+  start();
+  run(Millis(100));
+  expect_dense("lunch", 5);
+  EXPECT_EQ(rows("lunch")[2].coupon.quota, 3U) << "the quota in force when the ticket counted";
+  EXPECT_EQ(rows("lunch")[3].coupon.quota, 5U);
+  EXPECT_EQ(store_.quotas, (std::vector<std::uint32_t>{3, 5}));
+  ASSERT_TRUE(store_.terms);
+  EXPECT_TRUE(store_.terms->closed);
+  const Progress& progress = store_.progress_of.at("lunch");
+  EXPECT_EQ(progress.rank, 5U);
+  EXPECT_EQ(progress.position, position_) << "up to the closing";
+  EXPECT_EQ(progress.chain, standings_.find("lunch")->changes()[2].chain);
+}
+
+TEST_F(IssuerTest, over_any_second_at_most_issue_rate_rows_and_not_fewer_in_the_long_run) {
+  open("lunch", 1000, 25.0);
+  win("lunch", 200);
+  start();
+  run(Millis(4000));
+  EXPECT_LE(most_in_a_second(rows("lunch")), 25U);
+  EXPECT_GE(rows("lunch").size(), 90U);
+  expect_dense("lunch", rows("lunch").size());
+}
+
+TEST_F(IssuerTest, a_rate_may_be_a_fraction) {
+  open("lunch", 1000, 0.5);
+  win("lunch", 10);
+  start();
+  run(Millis(10'500));
+  ASSERT_EQ(rows("lunch").size(), 6U);
+  for (std::size_t i = 1; i < 6; ++i) EXPECT_GE(rows("lunch")[i].at - rows("lunch")[i - 1].at, Millis(2000));
+}
+
+TEST_F(IssuerTest, campaigns_take_turns_under_the_rate_of_the_store) {
+  total_rate = 20;
+  open("lunch", 1000, 0.0);
+  open("dinner", 1000, 0.0);
+  win("lunch", 100);
+  win("dinner", 100, 101);
+  start();
+  run(Millis(3000));
+  std::vector<HandStore::Row> all = rows("lunch");
+  all.insert(all.end(), rows("dinner").begin(), rows("dinner").end());
+  EXPECT_LE(most_in_a_second(all), 20U);
+  EXPECT_GE(all.size(), 50U);
+  const auto apart = static_cast<int>(rows("lunch").size()) - static_cast<int>(rows("dinner").size());
+  EXPECT_LE(std::abs(apart), 2);
+}
+
+TEST_F(IssuerTest, the_rate_holds_over_an_outage_and_a_restart) {
+  open("lunch", 1000, 10.0);
+  win("lunch", 100);
+  start();
+  run(Millis(1500));
+  store_.fail_writes = 3;
+  run(Millis(3000));
+  EXPECT_EQ(store_.fail_writes, 0);
+  for (int i = 0; i < 3; ++i) {
+    start();
+    run(Millis(1300));
+  }
+  run(Millis(2000));
+  EXPECT_LE(most_in_a_second(rows("lunch")), 10U);
+  EXPECT_GT(rows("lunch").size(), 20U);
+  expect_dense("lunch", rows("lunch").size());
+}
+
+TEST_F(IssuerTest, the_rate_holds_when_a_spare_takes_over) {
+  open("lunch", 1000, 10.0);
+  win("lunch", 100);
+  start({.holder = "spare"});
+  auto spare = std::move(issuer_);
+  start({.holder = "first"});
+  run(Millis(1500));
+  store_.at_work = "spare";
+  issuer_ = std::move(spare);
+  run(Millis(3000));
+  EXPECT_LE(most_in_a_second(rows("lunch")), 10U);
+  expect_dense("lunch", rows("lunch").size());
+  EXPECT_GT(rows("lunch").size(), 20U);
+}
+
+TEST_F(IssuerTest, a_lost_fence_means_read_again_and_go_on) {
+  open("lunch", 10);
+  win("lunch", 2);
+  start();
+  run(Millis(10));
+  // Somebody else writes rank 3.
+  win("lunch", 1, 3);
+  Issuer other(standings_, store_, journal_, clock_, {.issue_rate_total = 0});
+  ASSERT_TRUE(other.check());
+  clock_.move_to(clock_.uptime() + Millis(1));
+  other.step();
+  expect_dense("lunch", 3);
+  win("lunch", 1, 4);
+  run(Millis(50));
+  EXPECT_EQ(issuer_->counters().fences_lost.load(), 1U);
+  run(Millis(3000));
+  expect_dense("lunch", 4);
+}
+
+TEST_F(IssuerTest, an_unknown_commit_is_read_again_never_assumed) {
+  open("lunch", 10);
+  win("lunch", 3);
+  start();
+  store_.unknown_writes = 1;
+  const int reads = store_.reads;
+  run(Millis(2000));
+  EXPECT_GT(store_.reads, reads);
+  expect_dense("lunch", 3);
+  win("lunch", 3, 4);
+  store_.fail_writes = 2;
+  run(Millis(5000));
+  expect_dense("lunch", 6);
+  EXPECT_EQ(issuer_->counters().faults.load(), 3U);
+}
+
+TEST_F(IssuerTest, a_refused_row_is_found_by_halving_and_parked) {
+  open("lunch", 100);
+  win("lunch", 50);
+  store_.poison = {"u33"};
+  start();
+  run(Millis(3000));
+  EXPECT_EQ(rows("lunch").size(), 49U);
+  ASSERT_EQ(store_.parked_now.size(), 1U);
+  EXPECT_EQ(store_.parked_now[0].coupon.rank, 33U);
+  EXPECT_EQ(store_.parked_now[0].reason, "value too long");
+  EXPECT_EQ(store_.progress_of.at("lunch").rank, 50U) << "parked counts as done";
+  EXPECT_EQ(issuer_->counters().parked.load(), 1U);
+
+  const auto refused = issuer_->retry(store_.parked_now[0].number);
+  ASSERT_TRUE(refused);
+  EXPECT_TRUE(std::holds_alternative<RowRefused>(*refused));
+  store_.poison.clear();
+  const auto retried = issuer_->retry(store_.parked_now[0].number);
+  ASSERT_TRUE(retried);
+  EXPECT_TRUE(std::holds_alternative<Committed>(*retried));
+  EXPECT_EQ(rows("lunch").size(), 50U);
+  EXPECT_FALSE(issuer_->retry(99));
+}
+
+TEST_F(IssuerTest, too_many_parked_stop_their_campaign_only) {
+  open("lunch", 100);
+  open("dinner", 100);
+  win("lunch", 20);
+  win("dinner", 20, 21);
+  for (int i = 1; i <= 20; ++i) store_.poison.insert("u" + std::to_string(i));
+  start({.parked_max = 3});
+  run(Millis(3000));
+  EXPECT_EQ(store_.parked_now.size(), 4U);
+  EXPECT_EQ(store_.progress_of.at("lunch").rank, 4U);
+  EXPECT_EQ(issuer_->counters().stopped_campaigns.load(), 1U);
+  expect_dense("dinner", 20);
+
+  start({.parked_max = 3});
+  run(Millis(3000));
+  EXPECT_EQ(store_.parked_now.size(), 4U) << "still stopped after a restart";
+  store_.poison.clear();
+  ASSERT_TRUE(issuer_->retry(store_.parked_now[0].number));
+  run(Millis(3000));
+  EXPECT_EQ(rows("lunch").size() + store_.parked_now.size(), 20U);
+}
+
+TEST_F(IssuerTest, with_promise_store_the_journal_is_told_and_told_again) {
+  open("lunch", 10, 0, Promise::store);
+  win("lunch", 5);
+  store_.poison = {"u2"};
+  start();
+  run(Millis(1500));
+  ASSERT_FALSE(journal_.appended.empty());
+  const Issued told{.campaign = "lunch", .rank = 5, .parked = {2}};
+  EXPECT_EQ(std::get<Issued>(journal_.appended.back()), told);
+  const std::size_t appended = journal_.appended.size();
+  run(Millis(2500));  // it is not seen
+  EXPECT_EQ(journal_.appended.size(), appended + 1);
+  EXPECT_EQ(std::get<Issued>(journal_.appended.back()), told);
+  add(journal_.appended.back());
+  run(Millis(5000));
+  EXPECT_EQ(journal_.appended.size(), appended + 1) << "seen: nothing more to tell";
+  store_.poison.clear();
+  ASSERT_TRUE(issuer_->retry(1));
+  EXPECT_EQ(std::get<Issued>(journal_.appended.back()).parked.size(), 0U);
+}
+
+TEST_F(IssuerTest, a_retry_with_an_unknown_outcome_is_read_again) {
+  open("lunch", 10, 0, Promise::store);
+  win("lunch", 5);
+  store_.poison = {"u2"};
+  start();
+  run(Millis(1500));
+  add(journal_.appended.back());
+  store_.poison.clear();
+  store_.unknown_writes = 1;
+  EXPECT_FALSE(issuer_->retry(1));
+  run(Millis(3000));
+  EXPECT_EQ(std::get<Issued>(journal_.appended.back()).parked.size(), 0U) << "the winner is no longer parked";
+}
+
+TEST_F(IssuerTest, a_store_that_is_written_anew_tells_no_old_news) {
+  open("lunch", 10, 1.0, Promise::store);
+  win("lunch", 5);
+  add(Issued{.campaign = "lunch", .rank = 5, .parked = {}});
+  store_.poison = {"u2"};
+  start();
+  run(Millis(20'000));
+  EXPECT_EQ(rows("lunch").size(), 4U);
+  EXPECT_TRUE(journal_.appended.empty());
+}
+
+TEST_F(IssuerTest, a_store_of_another_journal_is_refused) {
+  open("lunch", 10);
+  store_.id = InstallationId{9};
+  issuer_ = std::make_unique<Issuer>(standings_, store_, journal_, clock_, IssuerSettings{});
+  const auto checked = issuer_->check();
+  ASSERT_FALSE(checked);
+  EXPECT_EQ(checked.error().kind, FaultKind::misconfigured);
+  run(Millis(10'000));
+  EXPECT_TRUE(store_.progress_of.empty());
+}
+
+TEST_F(IssuerTest, a_store_ahead_of_the_journal_or_with_another_chain_is_refused) {
+  open("lunch", 10);
+  win("lunch", 3);
+  start();
+  run(Millis(100));
+  const Progress written = store_.progress_of.at("lunch");
+  const auto expect_refused = [&](const char* words) {
+    Issuer issuer(standings_, store_, journal_, clock_, {});
+    const auto checked = issuer.check();
+    ASSERT_FALSE(checked);
+    EXPECT_EQ(checked.error().kind, FaultKind::corrupt);
+    EXPECT_NE(checked.error().what.find(words), std::string::npos) << checked.error().what;
+  };
+  store_.progress_of["lunch"].position += 5;
+  expect_refused("ahead of the journal");
+  store_.progress_of["lunch"] = written;
+  store_.progress_of["lunch"].chain[0] ^= 1;
+  expect_refused("not that of this journal");
+  store_.progress_of["lunch"] = written;
+  store_.progress_of["lunch"].rank -= 1;
+  expect_refused("not that of this journal");
+  store_.progress_of["lunch"] = written;
+  store_.progress_of["supper"] = {.campaign = "supper", .position = 1};
+  expect_refused("does not know");
+}
+
+TEST_F(IssuerTest, a_removed_store_is_written_anew_from_the_first_entry) {
+  open("lunch", 10);
+  win("lunch", 3);
+  start();
+  run(Millis(100));
+  store_.id.reset();
+  store_.progress_of.clear();
+  store_.coupons_of.clear();
+  store_.at_work.reset();
+  win("lunch", 1, 4);
+  run(Millis(3000));
+  expect_dense("lunch", 4);
+  EXPECT_EQ(store_.id, InstallationId{7});
+}
+
+TEST_F(IssuerTest, a_spare_writes_nothing_until_it_is_at_work) {
+  open("lunch", 10);
+  win("lunch", 3);
+  store_.at_work = "the other one";
+  start({.holder = "spare"});
+  run(Millis(5000));
+  EXPECT_TRUE(rows("lunch").empty());
+  EXPECT_FALSE(issuer_->counters().at_work.load());
+  store_.at_work.reset();
+  run(Millis(5000));
+  expect_dense("lunch", 3);
+}
+
+}  // namespace
+}  // namespace firstcome
