@@ -1,0 +1,141 @@
+// An operator's wish is answered from the fold after its own entry was seen, and asking again is safe.
+#include "desk/operator_desk.h"
+
+#include <gtest/gtest.h>
+
+#include "desk/hand_ports.h"
+
+namespace firstcome {
+namespace {
+
+using Kind = OperatorAnswer::Kind;
+
+class OperatorDeskTest : public testing::Test {
+ protected:
+  void commit() {
+    std::vector<Effect> effects;
+    for (auto& [entry, tag] : std::exchange(journal_.waiting, {})) {
+      effects.push_back(standings_.apply({++position_, clock_.now(), std::move(entry)}));
+    }
+    desk_.applied(effects);
+  }
+  void create(Opened opened) {
+    desk_.create(std::move(opened), [this](const OperatorAnswer& answer) { answers_.push_back(answer); });
+  }
+  void change(const CampaignPatch& patch, std::string_view id = "lunch") {
+    desk_.change(id, patch, [this](const OperatorAnswer& answer) { answers_.push_back(answer); });
+  }
+  /// Lets the journal commit until the last wish is answered.
+  OperatorAnswer answer() {
+    for (int i = 0; i < 10 && answers_.empty(); ++i) commit();
+    if (answers_.size() != 1) ADD_FAILURE() << answers_.size() << " answers";
+    auto one = answers_.front();
+    answers_.clear();
+    return one;
+  }
+
+  HandClock clock_;
+  HandJournal journal_;
+  Standings standings_;
+  Position position_ = 0;
+  std::vector<OperatorAnswer> answers_;
+  OperatorDesk desk_{9, standings_, journal_, clock_, {.quota_max = 1000, .places_max = 1500, .campaigns_max = 2}};
+};
+
+TEST_F(OperatorDeskTest, creates_once_and_knows_the_same_terms_again) {
+  create({.campaign = "lunch", .quota = 100});
+  EXPECT_TRUE(answers_.empty()) << "not before its entry was seen";
+  EXPECT_EQ(answer().kind, Kind::created);
+  create({.campaign = "lunch", .quota = 100});
+  EXPECT_EQ(answer().kind, Kind::unchanged);
+  create({.campaign = "lunch", .quota = 101});
+  EXPECT_EQ(answer().kind, Kind::conflict);
+  create({.campaign = "lunch", .name = "lunch", .quota = 100});
+  EXPECT_EQ(answer().kind, Kind::conflict) << "what was left out stays left out";
+}
+
+TEST_F(OperatorDeskTest, two_authors_of_one_id_meet_in_the_journals_order) {
+  create({.campaign = "lunch", .quota = 100});
+  journal_.waiting.emplace(journal_.waiting.begin(), Opened{.campaign = "lunch", .quota = 7}, AppendTag{});
+  EXPECT_EQ(answer().kind, Kind::conflict);
+  EXPECT_EQ(standings_.find("lunch")->view().quota, 7U);
+}
+
+TEST_F(OperatorDeskTest, refuses_what_can_never_be) {
+  const Time now = clock_.now();
+  for (const Opened& opened : {Opened{.campaign = "lunch", .quota = 0}, Opened{.campaign = "lunch", .quota = 1001},
+                               Opened{.campaign = "lunch", .name = "", .quota = 1},
+                               Opened{.campaign = "lunch", .quota = 1, .opens_at = now, .closes_at = now},
+                               Opened{.campaign = "lunch", .quota = 1, .issue_rate = -1.0}}) {
+    create(opened);
+    EXPECT_EQ(answer().kind, Kind::invalid);
+  }
+  EXPECT_TRUE(journal_.waiting.empty());
+}
+
+TEST_F(OperatorDeskTest, keeps_its_limits) {
+  create({.campaign = "a", .quota = 1000});
+  EXPECT_EQ(answer().kind, Kind::created);
+  create({.campaign = "b", .quota = 501});
+  EXPECT_NE(answer().detail.find("places_max"), std::string::npos);
+  create({.campaign = "b", .quota = 500});
+  EXPECT_EQ(answer().kind, Kind::created);
+  create({.campaign = "c", .quota = 1});
+  EXPECT_NE(answer().detail.find("campaigns_max"), std::string::npos);
+  change({.quota = 501}, "b");
+  EXPECT_NE(answer().detail.find("places_max"), std::string::npos);
+}
+
+TEST_F(OperatorDeskTest, changes_everything_in_one_wish) {
+  create({.campaign = "lunch", .quota = 100});
+  (void)answer();
+  const Time closes_at = clock_.now() + Millis(60'000);
+  change({.quota = 200, .closes_at = closes_at, .paused = true});
+  EXPECT_EQ(answer().kind, Kind::changed);
+  const auto& view = standings_.find("lunch")->view();
+  EXPECT_EQ(view.quota, 200U);
+  EXPECT_EQ(view.window.closes_at, closes_at);
+  EXPECT_TRUE(view.paused);
+  change({.quota = 200, .closes_at = closes_at, .paused = true});
+  EXPECT_EQ(answer().kind, Kind::unchanged);
+  change({.quota = 199});
+  EXPECT_EQ(answer().kind, Kind::conflict) << "places that were promised are not taken back";
+}
+
+TEST_F(OperatorDeskTest, nothing_changes_after_the_closing) {
+  create({.campaign = "lunch", .quota = 100});
+  (void)answer();
+  change({.closed = true});
+  EXPECT_EQ(answer().kind, Kind::changed);
+  change({.closed = true});
+  EXPECT_EQ(answer().kind, Kind::unchanged);
+  change({.quota = 200});
+  EXPECT_EQ(answer().kind, Kind::conflict);
+  change({.paused = false}, "nowhere");
+  EXPECT_EQ(answer().kind, Kind::no_campaign);
+}
+
+TEST_F(OperatorDeskTest, tells_when_somebody_else_was_faster) {
+  create({.campaign = "lunch", .quota = 100});
+  (void)answer();
+  change({.paused = true});
+  journal_.waiting.emplace(journal_.waiting.begin(), WindowChanged{"lunch", {}, clock_.now(), 0}, AppendTag{});
+  EXPECT_EQ(answer().kind, Kind::conflict);
+  EXPECT_FALSE(standings_.find("lunch")->view().paused);
+}
+
+TEST_F(OperatorDeskTest, a_lost_or_failed_append_is_a_fault_and_asking_again_is_safe) {
+  create({.campaign = "lunch", .quota = 100});
+  const auto lost = std::exchange(journal_.waiting, {});
+  desk_.append_failed(std::vector{lost[0].second}, {FaultKind::unavailable, "disk is full"});
+  EXPECT_EQ(answer().kind, Kind::fault);
+  create({.campaign = "lunch", .quota = 100});
+  clock_.advance(limits::in_flight_ms_max_default);
+  desk_.tick();
+  EXPECT_EQ(answer().kind, Kind::fault) << "its outcome is unknown";
+  create({.campaign = "lunch", .quota = 100});
+  EXPECT_EQ(answer().kind, Kind::created);
+}
+
+}  // namespace
+}  // namespace firstcome
