@@ -68,6 +68,10 @@ class Mailbox {
     ready_.notify_all();
   }
 
+  bool closed() const {
+    std::lock_guard lock(mutex_);
+    return closed_;
+  }
   std::size_t depth() const {
     std::lock_guard lock(mutex_);
     return messages_.size();

@@ -1,0 +1,97 @@
+#include "store/store_reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace firstcome {
+namespace {
+
+constexpr std::size_t batch_rows = 4096;
+
+Result<QuotaRow> read_quota(const sqlite::Statement& row) {
+  const auto quota = row.integer(1);
+  if (!is_campaign_id(row.text(0)) || quota < 1 || quota > UINT32_MAX) {
+    return fail(FaultKind::corrupt,
+                fmt::format("store.db, campaign_quota of {}: {} was not written by firstcome", row.text(0), quota));
+  }
+  return QuotaRow{row.text(0), static_cast<std::uint32_t>(quota)};
+}
+
+Result<InstallationId> read_id(const sqlite::Statement& row) {
+  InstallationId id{};
+  const auto bytes = row.blob(0);
+  if (bytes.size() != id.size()) {
+    return fail(FaultKind::corrupt, "store.db: the installation was not written by firstcome");
+  }
+  std::ranges::copy(bytes, id.begin());
+  return id;
+}
+
+}  // namespace
+
+Result<StoreReader> StoreReader::open(const std::string& folder) {
+  const std::string path = folder + "/store.db";
+  auto snapshot = sqlite::Snapshot::take(path);
+  if (!snapshot) return fail(snapshot.error());
+  auto database = sqlite::Database::open(snapshot->path(), {.exclusive = true, .sync = false});
+  if (!database) return fail(database.error().fault("open a copy of " + path));
+  if (auto checked = check_store_tables(*database, path); !checked) return fail(checked.error());
+  auto pages = sqlite::quick_check(*database);
+  if (!pages) return fail(pages.error().fault("check " + path));
+  if (*pages != "ok") return fail(FaultKind::corrupt, fmt::format("{} is damaged: {}", path, *pages));
+  StoreReader reader(std::move(*snapshot), std::move(*database));
+  if (auto read = reader.read(); !read) return fail(read.error());
+  return reader;
+}
+
+template <class Row>
+Result<void> StoreReader::read_table(const std::string& sql, Result<Row> (*read)(const sqlite::Statement&),
+                                     std::vector<Row>& into) {
+  auto statement = database_.prepare(sql);
+  if (!statement) return fail(statement.error().fault("read the store"));
+  auto rows = read_all(database_, *statement, read);
+  if (!rows) return fail(rows.error());
+  into = std::move(*rows);
+  return {};
+}
+
+Result<void> StoreReader::read() {
+  std::vector<InstallationId> ids;
+  auto done = read_table("SELECT id FROM installation", read_id, ids);
+  if (!ids.empty()) installation_ = ids.front();
+  if (done)
+    done = read_table(fmt::format("SELECT {} FROM campaign ORDER BY id", campaign_columns), read_campaign, campaigns_);
+  if (done)
+    done = read_table("SELECT campaign, quota FROM campaign_quota ORDER BY campaign, quota", read_quota, quotas_);
+  if (done) {
+    done = read_table(fmt::format("SELECT {} FROM progress ORDER BY campaign", progress_columns), read_progress,
+                      progress_);
+  }
+  if (done)
+    done = read_table(fmt::format("SELECT {} FROM parked_entry ORDER BY number", parked_columns), read_parked, parked_);
+  return done;
+}
+
+Result<void> StoreReader::coupons(const std::function<void(std::span<const CouponRow>)>& show) {
+  auto statement = database_.prepare(fmt::format("SELECT {} FROM coupon ORDER BY campaign, rank", coupon_columns));
+  if (!statement) return fail(statement.error().fault("read the store"));
+  std::vector<CouponRow> batch;
+  batch.reserve(batch_rows);
+  for (;;) {
+    const auto step = statement->step();
+    if (step == sqlite::Statement::Step::failed) return fail(database_.error().fault("read coupons"));
+    if (step == sqlite::Statement::Step::row) {
+      auto coupon = read_coupon(*statement);
+      if (!coupon) return fail(coupon.error());
+      batch.push_back(*coupon);
+    }
+    const bool done = step == sqlite::Statement::Step::done;
+    if (batch.size() < batch_rows && !done) continue;
+    if (!batch.empty()) show(batch);
+    if (done) return {};
+    batch.clear();
+  }
+}
+
+}  // namespace firstcome
