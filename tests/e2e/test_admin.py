@@ -30,7 +30,10 @@ class Admin(unittest.TestCase):
         again = self.server.admin("POST", "/v1/campaigns", wanted)
         self.assertEqual(again.status, 200, again)
         for change in ({"quota": 6}, {"name": "Dinner"}, {"issue_rate": 99}, {"closes_at": "2099-01-01T00:00:00Z"}):
-            self.refused("POST", "/v1/campaigns", {**wanted, **change}, 409, "twice")
+            self.refused("POST", "/v1/campaigns", {**wanted, **change}, 409, "/problems/campaign-exists")
+        self.assertEqual(first.json()["campaign"], again.json()["campaign"])
+        one = self.server.admin("GET", "/v1/campaigns/twice")
+        self.assertEqual((one.status, one.json()["quota"], one.json()["issue_rate"]), (200, 5, 100))
 
     def test_left_out_stays_left_out(self):
         self.assertEqual(self.server.admin("POST", "/v1/campaigns", {"id": "bare", "quota": 5}).status, 201)
@@ -41,7 +44,7 @@ class Admin(unittest.TestCase):
         cases = [
             ("", "JSON"), ("{", "JSON"), ("[]", "object"), ("nul", "JSON"), ('{"id":"wrong","quota":5}x', "JSON"),
             ('{"id":"wrong","quota":5,"quota":6}', "quota"), ('{"id":"wrong","id":"wrong","quota":5}', "id"),
-            ({**good, "qouta": 5}, "qouta"), ({"quota": 5}, "id"), ({"id": "wrong"}, "quota"),
+            ({**good, "qouta": 5}, "did you mean"), ({"quota": 5}, "id"), ({"id": "wrong"}, "quota"),
             ({**good, "quota": 0}, "quota"), ({**good, "quota": -1}, "quota"), ({**good, "quota": 1.5}, "quota"),
             ({**good, "quota": "5"}, "quota"), ({**good, "quota": 10**9}, "quota_max"), ({**good, "quota": 10**30}, "quota"),
             ({**good, "id": "UPPER"}, "id"), ({**good, "id": ""}, "id"), ({**good, "id": "x" * 64}, "id"),
@@ -64,14 +67,14 @@ class Admin(unittest.TestCase):
     def test_patches_that_are_wrong(self):
         self.server.create("patch", 10)
         target = "/v1/campaigns/patch"
-        self.refused("PATCH", target, {"quota": 9}, 409, "quota")
+        self.refused("PATCH", target, {"quota": 9}, 409, "/problems/quota-not-raised")
         for body, word in (("{", "JSON"), ({}, ""), ({"quota": 0}, "quota"), ({"quota": 10**9}, "quota_max"),
                            ({"closed": False}, "closed"), ({"paused": 1}, "paused"), ({"closes_at": "late"}, "closes_at"),
                            ({"id": "other"}, "id"), ('{"quota":11,"quota":12}', "quota")):
             with self.subTest(body=body):
                 self.refused("PATCH", target, body, 400, word)
         self.assertEqual(self.server.get(target).json()["quota"], 10)
-        self.refused("PATCH", "/v1/campaigns/nosuch", {"quota": 9}, 404, "nosuch")
+        self.refused("PATCH", "/v1/campaigns/nosuch", {"quota": 9}, 404, "/problems/no-campaign")
 
     def test_patches(self):
         self.server.create("patched", 10)
@@ -85,7 +88,7 @@ class Admin(unittest.TestCase):
         self.server.create("done", 10)
         self.assertEqual(self.server.admin("PATCH", "/v1/campaigns/done", {"closed": True}).status, 200)
         for body in ({"quota": 11}, {"paused": True}, {"closes_at": "2099-01-01T00:00:00Z"}):
-            self.refused("PATCH", "/v1/campaigns/done", body, 409, "closed")
+            self.refused("PATCH", "/v1/campaigns/done", body, 409, "/problems/closed")
 
     def test_wrong_method_and_path(self):
         for method, target, allowed in (("DELETE", "/v1/campaigns", "GET"), ("PUT", "/v1/campaigns/x", "PATCH"),
@@ -100,13 +103,13 @@ class Admin(unittest.TestCase):
             self.server.create(f"list-{number}", 1)
         answer = self.server.admin("GET", "/v1/campaigns")
         self.assertEqual(answer.status, 200)
-        ids = [campaign["id"] for campaign in answer.json()["campaigns"]]
+        ids = [campaign["campaign"] for campaign in answer.json()["campaigns"]]
         self.assertLessEqual({f"list-{number}" for number in range(5)}, set(ids))
         paged, after = [], ""
         for _ in range(100):
             page = self.server.admin("GET", f"/v1/campaigns?limit=2{after}").json()
             self.assertLessEqual(len(page["campaigns"]), 2)
-            paged += [campaign["id"] for campaign in page["campaigns"]]
+            paged += [campaign["campaign"] for campaign in page["campaigns"]]
             if not page.get("next"):
                 break
             after = f"&after={page['next']}"
@@ -122,9 +125,15 @@ class Admin(unittest.TestCase):
         for coupon in coupons():
             mine = won[coupon["user"]]
             self.assertEqual((coupon["rank"], coupon["code"]), (mine["rank"], mine["code"]))
-        lines = self.server.admin("GET", target, headers={"Accept": "application/x-ndjson"})
+        lines = self.server.admin("GET", f"{target}?format=jsonl")
+        self.assertEqual(lines.header("Content-Type"), "application/x-ndjson")
         self.assertEqual([json.loads(line)["rank"] for line in lines.text().splitlines()], [1, 2, 3])
-        table = self.server.admin("GET", target, headers={"Accept": "text/csv"})
+        page = self.server.admin("GET", f"{target}?format=jsonl&limit=2")
+        self.assertEqual([json.loads(line)["rank"] for line in page.text().splitlines()], [1, 2])
+        rest = self.server.admin("GET", f"{target}?after={page.header('Next-After')}").json()
+        self.assertEqual(([coupon["rank"] for coupon in rest["coupons"]], rest["next"]), ([3], None))
+        table = self.server.admin("GET", f"{target}?format=csv")
+        self.assertTrue(table.header("Content-Type").startswith("text/csv"))
         rows = list(csv.DictReader(io.StringIO(table.text())))
         self.assertEqual([row["user"] for row in rows], ["alice", "Alice", "bob"])
         self.assertEqual(self.server.admin("GET", "/v1/campaigns/nosuch/coupons").status, 404)
@@ -172,7 +181,9 @@ class Parked(unittest.TestCase):
             one = parked()[0]
             self.assertEqual((one["campaign"], one["user"], one["rank"]), ("parked", "mallory", 2))
             retry = f"/v1/parked/{one['number']}/retry"
-            self.assertEqual(server.admin("POST", retry).status, 409)
+            still = server.admin("POST", retry)
+            self.assertEqual((still.status, still.json()["type"]), (409, "/problems/still-refused"))
+            self.assertIn("not her", still.text())
             self.ask(store, "drop trigger no_mallory")
             self.assertEqual(server.admin("POST", retry).status, 200)
             wait_for("nothing is parked", lambda: not parked())

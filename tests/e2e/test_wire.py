@@ -36,23 +36,26 @@ class Wire(unittest.TestCase):
             self.assertTrue(connection.is_closed())
 
     def test_url_too_long(self):
-        self.refused(f"GET /{'x' * 3000} HTTP/1.1\r\nHost: x\r\n\r\n", 414, "2048")
+        self.refused(f"GET /{'x' * 3000} HTTP/1.1\r\nHost: x\r\n\r\n", 414)
 
     def test_header_too_long(self):
-        self.refused(f"GET / HTTP/1.1\r\nHost: x\r\nX-Long: {'x' * 9000}\r\n\r\n", 431, "8192")
+        self.refused(f"GET / HTTP/1.1\r\nHost: x\r\nX-Long: {'x' * 9000}\r\n\r\n", 431, "header_bytes_max")
         self.refused("GET / HTTP/1.1\r\nHost: x\r\n" + "".join(f"X-{n}: y\r\n" for n in range(2000)) + "\r\n", 431)
 
     def test_body_too_long(self):
-        self.refused(CLAIM + "X-User: a\r\nContent-Length: 70000\r\n\r\n", 413, "65536")
+        self.refused(CLAIM + "X-User: a\r\nContent-Length: 70000\r\n\r\n", 413, "body_bytes_max")
         self.refused(CLAIM + "X-User: a\r\nContent-Length: 99999999999999999999999\r\n\r\n", 400)
         chunk = "4000\r\n" + "x" * 0x4000 + "\r\n"
         self.refused(CLAIM + "X-User: a\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk * 5, 413)
 
     def test_malformed_request_lines(self):
-        for line in ("", "GET", "GET /", "GET / HTTP/2.0", "GET / HTTP/1.1 x", "GET  / HTTP/1.1", "G@T / HTTP/1.1",
+        for line in ("", "GET", "GET /", "GET / HTTP/1.1 x", "GET  / HTTP/1.1", "G@T / HTTP/1.1",
                      "GET / http/1.1", "GET /a b HTTP/1.1", "\x00", "GET \x00 HTTP/1.1", "GET x HTTP/1.1", "GET / HTTP/1.10"):
             with self.subTest(line=line):
                 self.refused(f"{line}\r\nHost: x\r\n\r\n" if line else "\r\n\r\n\r\nX\r\n\r\n", 400)
+
+    def test_other_versions(self):
+        self.refused("GET / HTTP/2.0\r\nHost: x\r\n\r\n", 505, "HTTP/1.1")
 
     def test_malformed_headers(self):
         for line in ("X-User alice", "X-User : alice", ": alice", "X User: alice", "X-User: a\x00b", "X-User: a\rb", "\tX: a"):

@@ -18,6 +18,7 @@ ROUTES = {
     "admin": [
         ("POST", r"/v1/campaigns"),
         ("GET", r"/v1/campaigns"),
+        ("GET", r"/v1/campaigns/[^/]+"),
         ("GET", r"/v1/campaigns/[^/]+/coupons"),
         ("PATCH", r"/v1/campaigns/[^/]+"),
         ("GET", r"/v1/parked"),
