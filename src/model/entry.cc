@@ -17,14 +17,17 @@ std::uint32_t sum_of(const std::uint8_t* bytes, std::size_t size) {
   return static_cast<std::uint32_t>(XXH3_64bits(bytes, size));
 }
 
+/// Writes into a buffer that every entry fits: the limits of names, texts and lists are kept by those who make entries.
 class Writer {
  public:
-  explicit Writer(std::vector<std::uint8_t>& out) : out_(out) {}
+  explicit Writer(EntryBuffer into) : first_(into.data()), next_(into.data()) {}
 
   void raw(const void* bytes, std::size_t size) {
-    const auto* first = static_cast<const std::uint8_t*>(bytes);
-    out_.insert(out_.end(), first, first + size);
+    MUST(size <= entry_bytes_max - written(), "an entry has at most entry_bytes_max bytes");
+    std::memcpy(next_, bytes, size);
+    next_ += size;
   }
+  std::size_t written() const { return static_cast<std::size_t>(next_ - first_); }
   template <class Number>
   void number(Number value) {
     static_assert(std::endian::native == std::endian::little);
@@ -47,7 +50,8 @@ class Writer {
   }
 
  private:
-  std::vector<std::uint8_t>& out_;
+  std::uint8_t* first_;
+  std::uint8_t* next_;
 };
 
 /// After the first read beyond the end, everything reads as zero and ok() is false.
@@ -257,13 +261,19 @@ std::string_view campaign_of(const Entry& entry) {
       entry);
 }
 
-void encode(const Entry& entry, std::vector<std::uint8_t>& out) {
-  const std::size_t start = out.size();
-  Writer writer(out);
+std::size_t encode(const Entry& entry, EntryBuffer into) {
+  Writer writer(into);
   const std::uint8_t head[head_bytes] = {'F', 'C', version_now, static_cast<std::uint8_t>(entry.index())};
   writer.raw(head, sizeof head);
   std::visit([&](const auto& e) { put(writer, e); }, entry);
-  writer.number(sum_of(out.data() + start, out.size() - start));
+  writer.number(sum_of(into.data(), writer.written()));
+  return writer.written();
+}
+
+void encode(const Entry& entry, std::vector<std::uint8_t>& out) {
+  std::uint8_t buffer[entry_bytes_max];
+  const std::size_t size = encode(entry, EntryBuffer(buffer));
+  out.insert(out.end(), buffer, buffer + size);
 }
 
 Result<std::optional<Entry>> decode(std::span<const std::uint8_t> bytes) {

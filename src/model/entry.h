@@ -114,6 +114,11 @@ struct Shown {
 
 inline constexpr std::size_t entry_bytes_max = 1024;
 
+using EntryBuffer = std::span<std::uint8_t, entry_bytes_max>;
+
+/// Returns how many bytes it took. The fold encodes each entry for its chain, so this one touches no heap.
+std::size_t encode(const Entry& entry, EntryBuffer into);
+
 /// Appends the encoded entry to `out`.
 void encode(const Entry& entry, std::vector<std::uint8_t>& out);
 

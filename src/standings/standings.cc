@@ -60,6 +60,12 @@ Effect Standings::apply(const Shown& shown) {
   return effect;
 }
 
+void Standings::prefetch(const Shown& shown) const {
+  const auto* const ticket = std::get_if<Ticket>(&shown.entry);
+  const Campaign* const campaign = ticket ? find(ticket->campaign) : nullptr;
+  if (campaign) campaign->view().table->prefetch(ticket->user);
+}
+
 Effect Standings::open(const Opened& opened, const Shown& shown) {
   if (const Campaign* const there = find(opened.campaign)) return {.kind = EffectKind::none, .campaign = there};
   MUST((campaigns_.size() + 1) * 2 <= index_.size(), "campaigns_max is kept where campaigns are created");
@@ -98,14 +104,15 @@ Effect Standings::change(const Shown& shown, Campaign& campaign) {
 }
 
 void Standings::extend_chain(Campaign& campaign, const Shown& shown) {
-  scratch_.assign(campaign.chain_.begin(), campaign.chain_.end());
-  const auto put = [this](std::uint64_t number) {
-    for (int i = 0; i < 8; ++i) scratch_.push_back(static_cast<std::uint8_t>(number >> (8 * i)));
-  };
-  put(shown.position);
-  put(static_cast<std::uint64_t>(shown.stamp.time_since_epoch().count()));
-  encode(shown.entry, scratch_);
-  campaign.chain_ = sha256_(scratch_);
+  static_assert(std::endian::native == std::endian::little);
+  constexpr std::size_t head_bytes = sizeof(Chain) + 2 * sizeof(std::uint64_t);
+  std::uint8_t bytes[head_bytes + entry_bytes_max];
+  const std::int64_t stamp = shown.stamp.time_since_epoch().count();
+  std::memcpy(bytes, campaign.chain_.data(), sizeof(Chain));
+  std::memcpy(bytes + sizeof(Chain), &shown.position, sizeof shown.position);
+  std::memcpy(bytes + sizeof(Chain) + sizeof shown.position, &stamp, sizeof stamp);
+  const std::size_t size = encode(shown.entry, EntryBuffer(bytes + head_bytes, entry_bytes_max));
+  campaign.chain_ = sha256_({bytes, head_bytes + size});
 }
 
 }  // namespace firstcome

@@ -196,6 +196,17 @@ RC_GTEST_PROP(StandingsProperty, equal_the_naive_oracle_after_every_entry, ()) {
   }
 }
 
+RC_GTEST_PROP(StandingsProperty, a_batch_has_the_effects_of_its_entries_one_by_one, ()) {
+  const auto journal = journal_of(*rc::gen::container<std::vector<Step>>(step()));
+  Standings one_by_one;
+  Standings at_once;
+  std::vector<EffectKind> effects;
+  at_once.apply(journal, [&](const Effect& effect) { effects.push_back(effect.kind); });
+  RC_ASSERT(effects.size() == journal.size());
+  for (std::size_t i = 0; i < journal.size(); ++i) RC_ASSERT(one_by_one.apply(journal[i]).kind == effects[i]);
+  RC_ASSERT(one_by_one.position() == at_once.position());
+}
+
 RC_GTEST_PROP(StandingsProperty, the_first_n_different_users_hold_the_ranks_whatever_is_repeated, ()) {
   const auto users = *rc::gen::container<std::vector<int>>(rc::gen::inRange(0, 30));
   const auto quota = static_cast<std::uint32_t>(*rc::gen::inRange(1, 20));

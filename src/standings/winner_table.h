@@ -25,6 +25,9 @@ class WinnerTable {
   /// 0 when the user is no winner.
   std::uint32_t find(std::string_view user, const AppendOnly<Winner>& winners) const;
 
+  /// Has the processor fetch what find() and insert() will touch: a miss costs as much as hashing the entry.
+  void prefetch(std::string_view user) const;
+
   /// `rank` is the place of the user in `winners` plus one; the user must not be in the table.
   void insert(std::string_view user, std::uint32_t rank);
 
@@ -33,6 +36,7 @@ class WinnerTable {
     void operator()(std::uint64_t* slots) const { std::free(slots); }
   };
   std::uint64_t hash_of(std::string_view user) const;
+  std::uint32_t slot_of(std::uint64_t hash) const;
 
   std::uint32_t places_;
   std::uint64_t seed_;
