@@ -32,6 +32,8 @@ void Exchange::answer(const ReadyResponse& response) {
   connection_.append(connection_.common_.out, response);
 }
 
+ExchangeId Exchange::id() const { return {connection_.slot_, connection_.serial_}; }
+
 ExchangeId Exchange::wait() {
   MUST(!settled_, "an exchange that was answered cannot wait");
   settled_ = true;
@@ -75,11 +77,10 @@ void Connection::close() {
 }
 
 void Connection::ready(std::uint32_t events) {
+  // A client that has left altogether. One that only ended its side (RDHUP) may still read: it gets its answers first.
   if (events & (EPOLLERR | EPOLLHUP)) return close();
   if (events & EPOLLRDHUP) peer_done_ = true;
   if (events & (EPOLLIN | EPOLLRDHUP)) readable_ = true;
-  // A client that ends its side while its answer is awaited has left: only a browser's closed tab looks like this.
-  if (waiting_ && peer_done_) return close();
   if (waiting_ && unsent_.empty()) return;
   proceed();
 }
@@ -239,7 +240,6 @@ bool Connection::send_out() {
 /// The end of every turn: sends, decides whether this connection goes on, and until when it may do nothing.
 void Connection::settle() {
   if (!common_.out.empty() && !send_out()) return;
-  if (waiting_ && peer_done_) return close();
   if (own_ && !own_->has_rest()) own_.reset();
   if (!waiting_ && unsent_.empty()) {
     if (closing_) return finish();

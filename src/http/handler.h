@@ -33,6 +33,9 @@ class Exchange {
   /// Answers later, by Loop::answer with this name. Until then the connection's next request is not looked at.
   ExchangeId wait();
 
+  /// The name that wait() will give, for whom it must be registered under before it is known whether to wait.
+  ExchangeId id() const;
+
   bool is_settled() const { return settled_; }
 
  private:
@@ -50,7 +53,8 @@ class Handler {
   /// Settles `exchange` before it returns.
   virtual void on_request(const Request& request, Exchange& exchange) = 0;
 
-  /// The client of a waiting exchange left: nobody reads that answer, and Loop::answer with that id does nothing.
+  /// The client of a waiting exchange left (its socket is gone; one that only ended its side still gets its answer):
+  /// nobody reads that answer, and Loop::answer with that id does nothing.
   virtual void on_left(ExchangeId id) = 0;
 };
 

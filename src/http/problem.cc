@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 
@@ -72,6 +73,9 @@ constexpr std::array<Refusal, malformed_kinds> refusals{{
 std::string_view to_string(Malformed kind) { return refusals[static_cast<std::size_t>(kind)].word; }
 
 std::string json_string(std::string_view text) {
+  // Nearly always there is nothing to escape, and then nlohmann's costs four times as much.
+  const bool plain = std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; });
+  if (plain) return '"' + std::string(text) + '"';
   return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
@@ -83,7 +87,7 @@ Response Problem::response(std::vector<std::pair<std::string, std::string>> fiel
                                         json_string("/problems/" + type), json_string(title), status,
                                         json_string(detail), json_string(hint))};
   for (const auto& [name, value] : members) response.body += fmt::format(",{}:{}", json_string(name), value);
-  response.body += "}\n";
+  response.body += "}";
   if (retry_after) response.fields.emplace_back("Retry-After", std::to_string(retry_after->count()));
   return response;
 }

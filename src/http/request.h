@@ -1,27 +1,22 @@
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "identity/identity.h"
+
 namespace firstcome::http {
 
 enum class Method : std::uint8_t { get, head, post, patch, put, delete_, options, other };
 
-struct Field {
-  std::string_view name;  ///< as the client spelled it
-  std::string_view value;
-};
+using Field = HeaderField;  ///< the name as the client spelled it
 
-/// Field names do not care about case; values do.
-bool same_name(std::string_view left, std::string_view right);
-
-/// Who is at the other end of the connection: an IPv6 address (an IPv4 one is mapped, ::ffff:a.b.c.d) and a port.
+/// Who is at the other end of the connection.
 struct Peer {
-  std::array<std::uint8_t, 16> address{};
+  PeerAddress address{};
   std::uint16_t port = 0;
 
   std::string address_text() const;  ///< "192.0.2.7", "2001:db8::1"

@@ -209,8 +209,8 @@ Malformed Reading::kind_of(error_code ec, std::string_view head) const {
   if (ec == BeastError::bad_version) {
     const std::string_view line = head.substr(0, head.find('\r'));
     const std::string_view version = line.substr(std::min(line.size(), line.rfind(' ')));
-    const bool is_http = version.size() == 9 && version.starts_with(" HTTP/") && is_digits(version.substr(6, 1)) &&
-                         version[7] == '.' && is_digits(version.substr(8));
+    const bool is_http = std::ranges::count(line, ' ') == 2 && version.size() == 9 && version.starts_with(" HTTP/") &&
+                         is_digits(version.substr(6, 1)) && version[7] == '.' && is_digits(version.substr(8));
     return is_http ? Malformed::version : Malformed::request_line;
   }
   if (ec == BeastError::bad_target) return Malformed::target;

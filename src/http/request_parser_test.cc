@@ -114,6 +114,7 @@ TEST(RequestParser, RefusesWhatCouldBeReadInTwoWays) {
       {"HTTP/0.9", "GET /\r\n\r\n", Malformed::target},
       {"no HTTP", "GET / FTP/1.1\r\nHost: h\r\n\r\n", Malformed::request_line},
       {"more after the version", "GET / HTTP/1.1 \r\nHost: h\r\n\r\n", Malformed::request_line},
+      {"three words before the version", "GET /a b HTTP/1.1\r\nHost: h\r\n\r\n", Malformed::request_line},
       {"HTTP/2.0", "GET / HTTP/2.0\r\nHost: h\r\n\r\n", Malformed::version},
       {"HTTP/1.2", "GET / HTTP/1.2\r\nHost: h\r\n\r\n", Malformed::version},
       {"HTTP/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Malformed::version},

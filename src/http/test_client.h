@@ -75,6 +75,11 @@ class TestClient {
 
   void half_close() { ::shutdown(socket_.get(), SHUT_WR); }
   void close() { socket_.reset(); }
+  void cut() {  ///< by a reset: as a client whose process died with unread bytes
+    const linger at_once{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    socket_.reset();
+  }
 
   /// The next answer; nothing at the end of the stream, after a reset, or after ten seconds.
   std::optional<Answer> read_answer(bool with_body = true) {
