@@ -164,16 +164,21 @@ std::expected<Database, Error> Database::open(const std::string& path, const Ter
   sqlite3_db_config(raw, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   sqlite3_busy_timeout(raw, terms.busy_ms_max);
 
-  // The locking mode comes first: with an exclusive lock SQLite keeps the index of -wal in its own memory.
+  // The locking mode comes first: with an exclusive lock SQLite keeps the index of -wal in its own memory. EXTRA is for
+  // the rollback journal with which a new file becomes one with a -wal: if a power cut brought it back, it would empty
+  // the file.
   const std::string settings = fmt::format(
       "PRAGMA locking_mode={}; PRAGMA page_size={}; PRAGMA cell_size_check=ON; PRAGMA foreign_keys=ON; "
       "PRAGMA temp_store=MEMORY; PRAGMA synchronous={}",
-      terms.exclusive ? "EXCLUSIVE" : "NORMAL", page_bytes, terms.sync ? "FULL" : "OFF");
+      terms.exclusive ? "EXCLUSIVE" : "NORMAL", page_bytes, terms.sync ? "EXTRA" : "OFF");
   if (auto set = opened.execute(settings); !set) return std::unexpected(set.error());
   auto mode = opened.words("PRAGMA journal_mode=WAL");
   if (!mode) return std::unexpected(mode.error());
   if (*mode != "wal") {
     return std::unexpected(Error{Trouble::damaged, fmt::format("journal_mode is {} and cannot be made wal", *mode)});
+  }
+  if (terms.sync) {
+    if (auto set = opened.execute("PRAGMA synchronous=FULL"); !set) return std::unexpected(set.error());
   }
   sqlite3_wal_hook(raw, terms.checkpoints_itself ? count_wal_and_checkpoint : count_wal, opened.wal_bytes_.get());
 

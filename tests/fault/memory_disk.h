@@ -1,0 +1,106 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <span>
+#include <string>
+#include <vector>
+
+struct sqlite3_vfs;
+
+namespace firstcome::fault {
+
+/// A disk in memory, as a SQLite VFS of the name that it is given, that does what disks do: what was written and not
+/// synced is kept, lost or torn by a power cut, write by write and sector by sector, and so are files that were made or
+/// removed.
+///
+///   Threads   any.
+class MemoryDisk {
+ public:
+  MemoryDisk(std::string name, std::uint64_t seed);
+  ~MemoryDisk();
+  MemoryDisk(const MemoryDisk&) = delete;
+  MemoryDisk& operator=(const MemoryDisk&) = delete;
+
+  const std::string& name() const { return name_; }
+
+  /// Now: every file that is open fails from here on, until power_on(); then it must be opened again.
+  void cut_power();
+  /// In the middle of the `operations`-th write, sync, cut or removal from now.
+  void cut_power_after(std::uint64_t operations);
+  bool has_power() const;
+  void power_on();
+
+  /// The next sync fails, and as Linux does it, takes what was not synced for written: it is never tried again.
+  void fail_next_sync();
+  /// How much more can be written beyond what there is; none: without end.
+  void set_room(std::optional<std::uint64_t> bytes);
+
+  /// What is in a file now; empty if there is none.
+  std::vector<std::uint8_t> content(const std::string& path) const;
+  void set_content(const std::string& path, std::vector<std::uint8_t> bytes);
+  std::vector<std::string> paths() const;
+
+  /// What happened so far: a test in which nothing was ever lost proves nothing.
+  struct Counts {
+    std::uint64_t operations = 0;
+    std::uint64_t syncs = 0;
+    std::uint64_t cuts = 0;
+    std::uint64_t writes_kept = 0;
+    std::uint64_t writes_lost = 0;
+    std::uint64_t writes_torn = 0;
+    std::uint64_t syncs_failed = 0;
+    std::uint64_t writes_refused = 0;  ///< the disk was full
+  };
+  Counts counts() const;
+
+ private:
+  friend struct MemoryVfs;
+
+  struct Change {
+    std::uint64_t offset = 0;
+    std::vector<std::uint8_t> bytes;
+    bool is_cut = false;  ///< the file's size becomes `offset`
+  };
+  struct Inode {
+    std::vector<std::uint8_t> now;                        ///< as programs see it
+    std::vector<std::uint8_t> durable;                    ///< as of the last sync
+    std::vector<Change> pending;                          ///< since
+    bool sync_folder = false;                             ///< with the next sync
+    std::vector<std::unique_ptr<std::uint8_t[]>> shared;  ///< SQLite's -shm
+  };
+  using Names = std::map<std::string, std::shared_ptr<Inode>>;
+
+  static void apply(const Change& change, std::vector<std::uint8_t>& bytes);
+  bool begin_operation();  // false: no power
+  void lose_power();
+  void survive(Inode& inode);
+  void tear(const Change& change, std::vector<std::uint8_t>& bytes);
+  std::uint64_t choose(std::uint64_t count);
+
+  // What the VFS calls; all return SQLite's codes.
+  int open(const std::string& path, int flags, std::shared_ptr<Inode>& inode);
+  int write(Inode& inode, std::span<const std::uint8_t> bytes, std::uint64_t offset);
+  int cut(Inode& inode, std::uint64_t size);
+  int sync(const std::string& path, const std::shared_ptr<Inode>& inode);
+  int remove(const std::string& path, bool sync_folder);
+
+  const std::string name_;
+  mutable std::mutex mutex_;
+  std::mt19937_64 random_;
+  Names names_;
+  Names durable_names_;
+  bool power_ = true;
+  std::uint64_t power_ons_ = 0;  // files that were opened before the last one are dead
+  std::uint64_t cut_after_ = 0;  // 0: never
+  bool fail_next_sync_ = false;
+  std::optional<std::uint64_t> room_;
+  Counts counts_;
+  std::unique_ptr<sqlite3_vfs> vfs_;
+};
+
+}  // namespace firstcome::fault
