@@ -13,7 +13,7 @@ run_demo() {
   start_server
   show campaign create demo --quota 100 --admin-url "$admin_url"
   show rush demo --users 10000 --repeat 0.2 --history "$folder/history" --url "$url"
-  show status demo --url "$url" --admin-url "$admin_url"
+  show status demo --url "$url"
   show_some 5 coupons demo --admin-url "$admin_url"
   show verify --data "$folder/data" --history "$folder/history"
   stop_server
