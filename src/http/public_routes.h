@@ -9,13 +9,11 @@
 #include "desk/desk.h"
 #include "http/handler.h"
 #include "http/loop.h"
+#include "http/routing.h"
 #include "identity/identity.h"
 #include "standings/standings.h"
 
 namespace firstcome::http {
-
-/// Why this process should get no requests now; empty when it is ready. Any thread.
-using Readiness = std::function<std::vector<std::string>()>;
 
 /// The users' requests of docs/api.md, on one loop.
 ///
