@@ -53,7 +53,7 @@ std::size_t RecordingFollower::heard_count() const {
 }
 
 bool RecordingFollower::wait_until(const std::function<bool()>& condition) const {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  const auto deadline = std::chrono::steady_clock::now() + wait_max_;
   while (!condition()) {
     std::unique_lock lock(mutex_);
     // Short, since the condition may be about something that does not notify us.
@@ -65,7 +65,7 @@ bool RecordingFollower::wait_until(const std::function<bool()>& condition) const
 
 bool RecordingFollower::wait_for_entries(std::size_t count) const {
   std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, std::chrono::seconds(10), [&] { return entries_.size() >= count; });
+  return changed_.wait_for(lock, wait_max_, [&] { return entries_.size() >= count; });
 }
 
 void RecordingFollower::hold() {

@@ -16,6 +16,8 @@ namespace firstcome {
 ///   Threads   the journal writes, the test reads.
 class RecordingFollower final : public Follower {
  public:
+  explicit RecordingFollower(std::chrono::milliseconds wait_max = std::chrono::seconds(10)) : wait_max_(wait_max) {}
+
   void shown(std::span<const Shown> entries) override;
   void append_failed(std::span<const AppendTag> appends, const Fault& fault) override;
   void heard(Time journal_now) override;
@@ -27,7 +29,7 @@ class RecordingFollower final : public Follower {
   Time heard_at() const;
   std::size_t heard_count() const;
 
-  /// Blocks until `condition`, which reads what it likes, or for ten seconds (false).
+  /// Blocks until `condition`, which reads what it likes, or for `wait_max` (false).
   bool wait_until(const std::function<bool()>& condition) const;
   bool wait_for_entries(std::size_t count) const;
 
@@ -37,6 +39,7 @@ class RecordingFollower final : public Follower {
   bool is_holding() const;  ///< shown() has been called and waits
 
  private:
+  const std::chrono::milliseconds wait_max_;
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;
   std::vector<Shown> entries_;
