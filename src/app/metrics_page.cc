@@ -1,0 +1,115 @@
+#include "app/metrics_page.h"
+
+#include <filesystem>
+
+#include "base/version.h"
+#include "metrics/page.h"
+
+namespace firstcome {
+namespace {
+
+template <class Whole, class Read>
+double sum(const std::vector<const Whole*>& parts, Read read) {
+  double total = 0;
+  for (const auto* const part : parts) total += static_cast<double>(read(*part));
+  return total;
+}
+
+void desk_numbers(metrics::Page& page, const std::vector<const Desk::Counters*>& desks) {
+  for (int kind = 0; kind < answer_kinds; ++kind) {
+    page.counter("firstcome_claims_total", "Claims answered, by answer.",
+                 sum(desks, [&](const auto& desk) { return desk.answers[kind].load(std::memory_order_relaxed); }),
+                 {{"answer", std::string(to_string(static_cast<AnswerKind>(kind)))}});
+  }
+  const auto total = [&](auto member) {
+    return sum(desks, [&](const auto& desk) { return (desk.*member).load(std::memory_order_relaxed); });
+  };
+  page.gauge("firstcome_claims_waiting", "Claims that wait for their answer.", total(&Desk::Counters::waiting));
+  page.gauge("firstcome_tickets_in_flight", "Tickets in the journal's hands.", total(&Desk::Counters::in_flight));
+  page.counter("firstcome_claims_joined_total", "Claims that joined an earlier one of the same user.",
+               total(&Desk::Counters::joined));
+  page.counter("firstcome_tickets_sent_again_total", "Tickets sent since the first had no fate, or a raise made room.",
+               total(&Desk::Counters::sent_again));
+  page.counter("firstcome_claims_overflowed_total", "Claims told pending at once, beyond waiting_claims_max.",
+               total(&Desk::Counters::overflowed));
+  page.counter("firstcome_appends_failed_total", "Tickets that the journal did not take.",
+               total(&Desk::Counters::failed_appends));
+}
+
+void loop_numbers(metrics::Page& page, const std::vector<const http::Counters*>& loops) {
+  const auto total = [&](auto member) { return sum(loops, [&](const auto& loop) { return (loop.*member).value(); }); };
+  page.gauge("firstcome_connections", "Open connections.", total(&http::Counters::connections_open));
+  page.counter("firstcome_connections_accepted_total", "Connections accepted.",
+               total(&http::Counters::connections_accepted));
+  page.counter("firstcome_connections_refused_total", "Connections closed at once, beyond connections_max.",
+               total(&http::Counters::connections_refused));
+  page.counter("firstcome_accepts_failed_total", "Accepts that failed for want of file descriptors or memory.",
+               total(&http::Counters::accepts_failed));
+  page.counter("firstcome_requests_total", "Well-formed requests.", total(&http::Counters::requests));
+  page.counter("firstcome_requests_malformed_total", "Requests refused before anybody looked at what they want.",
+               sum(loops, [](const auto& loop) {
+                 std::uint64_t all = 0;
+                 for (const auto& kind : loop.malformed) all += kind.value();
+                 return all;
+               }));
+  page.counter("firstcome_clients_left_total", "Clients that left while their claim waited.",
+               total(&http::Counters::clients_left));
+  page.counter("firstcome_connections_unread_total", "Connections cut since the client did not read.",
+               total(&http::Counters::unread_closed));
+  page.counter("firstcome_received_bytes_total", "Bytes received.", total(&http::Counters::bytes_in));
+  page.counter("firstcome_sent_bytes_total", "Bytes sent.", total(&http::Counters::bytes_out));
+}
+
+void journal_numbers(metrics::Page& page, const SqliteJournal& journal) {
+  const auto stats = journal.stats();
+  page.gauge("firstcome_mailbox_depth", "Appends that wait for the journal.", static_cast<double>(stats.waiting));
+  page.gauge("firstcome_mailbox_limit", "Appends that may wait; beyond, claims get 503.",
+             static_cast<double>(stats.waiting_max));
+  page.summary("firstcome_journal_batch_entries", "Entries per commit.", stats.commits,
+               static_cast<double>(stats.entries));
+  page.summary("firstcome_journal_commit_seconds", "Time of a commit.", stats.commits, stats.commit_seconds);
+  page.counter("firstcome_journal_faults_total", "Commits that failed.", static_cast<double>(stats.faults));
+  page.gauge("firstcome_journal_wal_bytes", "Length of journal.db-wal.", static_cast<double>(journal.wal_bytes()));
+}
+
+void issuer_numbers(metrics::Page& page, const Issuer::Counters& counters, Time now) {
+  const auto value = [](const auto& counter) { return static_cast<double>(counter.load()); };
+  page.gauge("firstcome_issuer_at_work", "1: writes into the store; 0: a spare, or stopped.", counters.at_work ? 1 : 0);
+  page.counter("firstcome_coupons_written_total", "Coupons written into the store.", value(counters.written));
+  page.gauge("firstcome_coupons_owed", "Coupons that are won and not yet in the store.", value(counters.owed));
+  const std::int64_t since = counters.owed_since_ms;
+  const auto age = static_cast<double>(now.time_since_epoch().count() - since) / 1000;
+  page.gauge("firstcome_coupons_owed_seconds", "Age of the oldest of them.", since > 0 ? std::max(age, 0.0) : 0);
+  page.gauge("firstcome_coupons_parked", "Coupons that the store refused.", value(counters.parked));
+  page.gauge("firstcome_campaigns_stopped", "Campaigns that stopped issuing, with too many parked.",
+             value(counters.stopped_campaigns));
+  page.summary("firstcome_store_commit_seconds", "Time of a transaction.", counters.transactions,
+               counters.commit_seconds);
+  page.counter("firstcome_store_faults_total", "Calls of the store that failed.", value(counters.faults));
+  page.counter("firstcome_fences_lost_total", "Writes that another issuer had made.", value(counters.fences_lost));
+}
+
+}  // namespace
+
+std::string metrics_page(const MetricsSources& sources, const std::vector<const http::Counters*>& loops,
+                         const std::vector<const Desk::Counters*>& desks, Time now) {
+  metrics::Page page;
+  page.gauge("firstcome_build_info", "Which firstcome this is.", 1, {{"version", std::string(version)}});
+  desk_numbers(page, desks);
+  journal_numbers(page, sources.journal);
+  issuer_numbers(page, sources.issuer.counters(), now);
+  page.gauge("firstcome_store_wal_bytes", "Length of store.db-wal.", static_cast<double>(sources.store.wal_bytes()));
+  page.gauge("firstcome_campaigns", "Campaigns, closed ones too.", sources.standings.campaigns().size());
+  page.gauge("firstcome_places", "All quotas together.", static_cast<double>(sources.standings.places()));
+  page.gauge("firstcome_journal_position", "The position applied last.",
+             static_cast<double>(sources.standings.position()));
+  std::error_code error;
+  const auto space = std::filesystem::space(sources.data, error);
+  if (!error)
+    page.gauge("firstcome_disk_free_bytes", "Room on the disk of the data folder.",
+               static_cast<double>(space.available));
+  loop_numbers(page, loops);
+  return page.text();
+}
+
+}  // namespace firstcome

@@ -1,0 +1,73 @@
+#include "app/news.h"
+
+#include "base/log.h"
+
+namespace firstcome {
+namespace {
+
+/// The few events of a campaign's life that a person wants to read.
+void log_event(const Effect& effect) {
+  if (!effect.campaign) return;
+  const std::string_view id = effect.campaign->id().view();
+  const auto& view = effect.campaign->view();
+  switch (effect.kind) {
+    case EffectKind::opened:
+      log::info("campaign opened", {{"campaign", id}, {"quota", view.quota}});
+      break;
+    case EffectKind::quota_raised:
+      log::info("quota raised", {{"campaign", id}, {"quota", view.quota}});
+      break;
+    case EffectKind::window_changed:
+      log::info("window changed", {{"campaign", id}});
+      break;
+    case EffectKind::paused:
+      log::info("campaign paused", {{"campaign", id}});
+      break;
+    case EffectKind::resumed:
+      log::info("campaign resumed", {{"campaign", id}});
+      break;
+    case EffectKind::closed:
+      log::info("campaign closed", {{"campaign", id}, {"winners", effect.campaign->winners().size()}});
+      break;
+    default:
+      break;
+  }
+  if (effect.sealed) log::info("campaign sealed: every place is taken", {{"campaign", id}, {"quota", view.quota}});
+}
+
+}  // namespace
+
+void News::shown(std::span<const Shown> entries) {
+  if (!live_.load(std::memory_order_acquire)) {
+    for (const Shown& entry : entries) standings_.apply(entry);
+    return;
+  }
+  auto effects = std::make_shared<std::vector<Effect>>();
+  effects->reserve(entries.size());
+  for (const Shown& entry : entries) {
+    effects->push_back(standings_.apply(entry));
+    log_event(effects->back());
+  }
+  for (const Hearer& hearer : hearers_) {
+    if (hearer.applied) hearer.applied(effects);
+  }
+}
+
+void News::append_failed(std::span<const AppendTag> appends, const Fault& fault) {
+  std::vector<std::vector<AppendTag>> by_author(hearers_.size());
+  for (const AppendTag& tag : appends) by_author.at(tag.author).push_back(tag);
+  for (std::size_t author = 0; author < hearers_.size(); ++author) {
+    if (!by_author[author].empty() && hearers_[author].append_failed) {
+      hearers_[author].append_failed(std::move(by_author[author]), fault);
+    }
+  }
+}
+
+void News::heard(Time journal_now) {
+  if (!live_.load(std::memory_order_acquire)) return;
+  for (const Hearer& hearer : hearers_) {
+    if (hearer.heard) hearer.heard(journal_now);
+  }
+}
+
+}  // namespace firstcome

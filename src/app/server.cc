@@ -1,0 +1,350 @@
+#include "app/server.h"
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <thread>
+
+#include "app/issuer_thread.h"
+#include "app/metrics_page.h"
+#include "app/news.h"
+#include "base/log.h"
+#include "desk/desk.h"
+#include "desk/operator_desk.h"
+#include "http/admin_routes.h"
+#include "http/listener.h"
+#include "http/loop.h"
+#include "http/public_routes.h"
+#include "http/starting_routes.h"
+#include "identity/identity.h"
+#include "issuer/issuer.h"
+#include "journal/sqlite_journal.h"
+#include "sqlite/data_folder.h"
+#include "store/sqlite_store.h"
+
+namespace firstcome {
+namespace {
+
+/// One core's share: its loop and the desk on it.
+struct Lane {
+  std::unique_ptr<http::Loop> loop;
+  std::unique_ptr<http::StartingRoutes> front;  // what the listener talks to; passes on to `routes` when there are any
+  std::unique_ptr<Desk> desk;
+  std::unique_ptr<http::PublicRoutes> routes;
+  std::thread thread;
+};
+
+/// Why we are not ready, for /readyz. Any thread.
+class Reasons {
+ public:
+  void set(std::string reason) {
+    std::lock_guard lock(mutex_);
+    reason_ = std::move(reason);
+  }
+  std::vector<std::string> list() const {
+    std::lock_guard lock(mutex_);
+    return reason_.empty() ? std::vector<std::string>{} : std::vector{reason_};
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::string reason_ = "starting";
+};
+
+http::Limits limits_of(const Settings& settings, std::size_t loops) {
+  http::Limits limits;
+  limits.header_bytes = settings.header_bytes_max;
+  limits.body_bytes = settings.body_bytes_max;
+  limits.connections = std::max<std::size_t>(settings.connections_max / loops, 1);
+  limits.header_ms = settings.header_ms_max;
+  limits.idle_ms = settings.idle_ms_max;
+  limits.write_ms = settings.write_ms_max;
+  return limits;
+}
+
+Result<std::unique_ptr<Identity>> identity_of(const Settings& settings) {
+  const std::string spelled = settings.identity.empty() ? "header:X-User" : settings.identity;
+  std::vector<Network> trusted;
+  for (const auto& text : settings.identity_trusted) {
+    auto network = Network::parse(text);
+    if (!network) return fail(network.error());
+    trusted.push_back(*network);
+  }
+  return std::make_unique<HeaderIdentity>(spelled.substr(std::string_view("header:").size()), std::move(trusted));
+}
+
+}  // namespace
+
+struct Server::Parts {
+  explicit Parts(const Settings& given) : settings(given) {}
+
+  const Settings settings;
+  SystemClock clock;
+  SystemRandom random;
+  Reasons reasons;
+  std::atomic<bool> ready{false};
+
+  std::string public_address, admin_address;
+  std::vector<Lane> lanes;
+  std::unique_ptr<http::StartingRoutes> admin_front;
+
+  std::unique_ptr<Identity> identity;
+  std::unique_ptr<sqlite::DataFolder> folder;
+  std::unique_ptr<Standings> standings;
+  std::unique_ptr<News> news;
+  std::unique_ptr<SqliteJournal> journal;
+  std::unique_ptr<SqliteStore> store;
+  std::unique_ptr<Issuer> issuer;
+  std::unique_ptr<IssuerThread> issuer_thread;
+  std::unique_ptr<OperatorDesk> operator_desk;
+  std::unique_ptr<http::AdminRoutes> admin_routes;
+
+  std::atomic<Uptime::rep> heard_at_ms{0};  // when the journal was heard last
+
+  Result<void> listen();
+  Result<void> open_data();
+  void close_data();
+  void connect();
+  void go_live();
+  std::vector<std::string> not_ready();
+  void drain(Millis longest);
+};
+
+Result<void> Server::Parts::listen() {
+  const std::size_t loops = settings.loops > 0 ? settings.loops : std::max(1U, std::thread::hardware_concurrency());
+  auto users = http::open_listening(settings.listen.host, settings.listen.port, loops);
+  if (!users) return fail(std::move(users.error()).within("--listen"));
+  auto operators = http::open_listening(settings.admin_listen.host, settings.admin_listen.port, 1);
+  if (!operators) return fail(std::move(operators.error()).within("--admin-listen"));
+  public_address = Address{settings.listen.host, users->port}.text();
+  admin_address = Address{settings.admin_listen.host, operators->port}.text();
+  const auto readiness = [this] { return not_ready(); };
+  lanes.reserve(loops);  // their addresses are handed out
+  for (std::size_t i = 0; i < loops; ++i) {
+    Lane& lane = lanes.emplace_back();
+    lane.loop = std::make_unique<http::Loop>(clock);
+    lane.front = std::make_unique<http::StartingRoutes>(readiness);
+    lane.loop->listen(std::move(users->sockets[i]), *lane.front, limits_of(settings, loops));
+  }
+  admin_front = std::make_unique<http::StartingRoutes>(readiness);
+  lanes[0].loop->listen(std::move(operators->sockets[0]), *admin_front, limits_of(settings, loops));
+  // A tick finds the desks once they are there: both are set on the loop's own thread.
+  for (Lane& lane : lanes) {
+    lane.loop->on_tick([this, &lane, count = 0U]() mutable {
+      if (!lane.routes) return;
+      lane.desk->tick();
+      if (&lane != &lanes[0]) return;
+      operator_desk->tick();
+      constexpr unsigned ticks_per_second = 50;
+      if (++count % ticks_per_second == 0) lane.desk->close_due();
+    });
+  }
+  for (Lane& lane : lanes) lane.thread = std::thread([&lane] { lane.loop->run(); });
+  return {};
+}
+
+Result<void> Server::Parts::open_data() {
+  if (!folder) {
+    auto held = sqlite::DataFolder::hold(settings.data, clock);
+    if (!held) return fail(held.error());
+    folder = std::make_unique<sqlite::DataFolder>(std::move(*held));
+  }
+  reasons.set("reading the journal");
+  standings = std::make_unique<Standings>(random.next(), settings.campaigns_max);
+  news = std::make_unique<News>(*standings);
+  auto opened = SqliteJournal::open({.folder = settings.data, .clock = clock, .random = random});
+  if (!opened) return fail(opened.error());
+  journal = std::move(*opened);
+  auto store_opened = SqliteStore::open({.folder = settings.data, .clock = clock});
+  if (!store_opened) return fail(store_opened.error());
+  store = std::move(*store_opened);
+  connect();
+  if (auto started = journal->start(*news); !started) return fail(started.error());
+  if (auto fits = issuer->check(); !fits) return fail(fits.error());
+  return {};
+}
+
+/// Everybody hears the news: each desk on its loop, the operators' desk on the first one, the issuer by a prod.
+void Server::Parts::connect() {
+  const auto loops = static_cast<std::uint32_t>(lanes.size());
+  const std::uint32_t operators = loops, issuing = loops + 1;
+  const DeskLimits limits{.wait_ms_max = settings.wait_ms_max,
+                          .in_flight_ms_max = settings.in_flight_ms_max,
+                          .stale_ms_max = settings.stale_ms_max,
+                          .in_flight_max = std::max<std::size_t>(settings.in_flight_max / loops, 1),
+                          .waiting_claims_max = std::max<std::size_t>(settings.waiting_claims_max / loops, 1)};
+  for (std::uint32_t i = 0; i < loops; ++i) {
+    Lane& lane = lanes[i];
+    lane.desk = std::make_unique<Desk>(
+        i, *standings, *journal, clock, random, limits,
+        [&lane](ClaimNumber number, const Answer& answer) { lane.routes->deliver(number, answer); });
+    news->add({[&lane](Effects effects) {
+                 lane.loop->post([&lane, effects = std::move(effects)] { lane.desk->applied(*effects); });
+               },
+               [&lane](Time now) { lane.loop->post([&lane, now] { lane.desk->heard(now); }); },
+               [&lane](std::vector<AppendTag> tags, Fault fault) {
+                 lane.loop->post([&lane, tags = std::move(tags), fault = std::move(fault)] {
+                   lane.desk->append_failed(tags, fault);
+                 });
+               }});
+  }
+  operator_desk = std::make_unique<OperatorDesk>(
+      operators, *standings, *journal, clock,
+      OperatorLimits{settings.quota_max, settings.places_max, settings.campaigns_max, settings.in_flight_ms_max});
+  http::Loop& first = *lanes[0].loop;
+  news->add({[this, &first](Effects effects) {
+               first.post([this, effects = std::move(effects)] { operator_desk->applied(*effects); });
+             },
+             {},
+             [this, &first](std::vector<AppendTag> tags, Fault fault) {
+               first.post([this, tags = std::move(tags), fault = std::move(fault)] {
+                 operator_desk->append_failed(tags, fault);
+               });
+             }});
+  issuer = std::make_unique<Issuer>(*standings, *store, *journal, clock,
+                                    IssuerSettings{.author = issuing,
+                                                   .issue_rate = settings.issue_rate,
+                                                   .issue_rate_total = settings.issue_rate_total,
+                                                   .parked_max = settings.parked_max});
+  const auto heard = [this] { heard_at_ms = clock.uptime().count(); };
+  news->add({[this, heard](const Effects&) {
+               heard();
+               issuer_thread->prod();
+             },
+             [heard](Time) { heard(); },
+             {}});
+}
+
+void Server::Parts::go_live() {
+  issuer_thread = std::make_unique<IssuerThread>(*issuer, *store);
+  const MetricsSources sources{
+      .journal = *journal, .standings = *standings, .store = *store, .issuer = *issuer, .data = settings.data};
+  auto page = [this, sources] {
+    std::vector<const http::Counters*> loops;
+    std::vector<const Desk::Counters*> desks;
+    for (const Lane& lane : lanes) {
+      loops.push_back(&lane.loop->counters());
+      desks.push_back(&lane.desk->counters());
+    }
+    return metrics_page(sources, loops, desks, clock.now());
+  };
+  admin_routes = std::make_unique<http::AdminRoutes>(http::AdminRoutes::Ports{
+      .loop = *lanes[0].loop,
+      .desk = *operator_desk,
+      .standings = *standings,
+      .clock = clock,
+      .token = settings.admin_token,
+      .ask_issuer = [this](IssuerThread::Work work) { return issuer_thread->ask(std::move(work)); },
+      .metrics = page,
+      .readiness = [this] { return not_ready(); }});
+  for (Lane& lane : lanes) {
+    lane.loop->post([this, &lane] {
+      lane.desk->heard(clock.now());
+      lane.routes =
+          std::make_unique<http::PublicRoutes>(http::PublicRoutes::Ports{.loop = *lane.loop,
+                                                                         .desk = *lane.desk,
+                                                                         .standings = *standings,
+                                                                         .identity = *identity,
+                                                                         .clock = clock,
+                                                                         .readiness = [this] { return not_ready(); }});
+      lane.front->set_next(lane.routes.get());
+      if (&lane == &lanes[0]) admin_front->set_next(admin_routes.get());
+    });
+  }
+  heard_at_ms = clock.uptime().count();
+  reasons.set("");
+  ready = true;
+  news->go_live();
+}
+
+std::vector<std::string> Server::Parts::not_ready() {
+  auto list = reasons.list();
+  if (!ready) return list;
+  const Millis silence = clock.uptime() - Uptime(heard_at_ms);
+  if (silence > settings.stale_ms_max) {
+    list.push_back("nothing was heard from the journal for " + std::to_string(silence.count()) + " ms");
+  }
+  if (!issuer->counters().at_work && issuer->counters().faults > 0)
+    list.emplace_back("the issuer cannot write into the store");
+  return list;
+}
+
+/// Undoes open_data(), whole or half done, so that it can be tried again.
+void Server::Parts::close_data() {
+  if (issuer_thread) issuer_thread->stop();
+  if (journal) journal->stop();
+  issuer_thread.reset();
+  issuer.reset();
+  store.reset();
+  for (Lane& lane : lanes) {
+    lane.routes.reset();
+    lane.desk.reset();
+  }
+  admin_routes.reset();
+  operator_desk.reset();
+  journal.reset();
+  news.reset();
+  standings.reset();
+}
+
+void Server::Parts::drain(Millis longest) {
+  if (ready) {
+    reasons.set("going down");
+    for (Lane& lane : lanes) lane.loop->post([&lane] { lane.desk->refuse_claims(); });
+  }
+  for (Lane& lane : lanes) lane.loop->drain(longest);
+  for (Lane& lane : lanes) {
+    if (lane.thread.joinable()) lane.thread.join();
+  }
+  close_data();
+}
+
+Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Server::~Server() { drain(); }
+
+Result<std::unique_ptr<Server>> Server::start(const Settings& settings, const std::function<bool()>& keep_trying) {
+  if (auto fits = check_settings(settings); !fits) return fail(fits.error());
+  auto identity = identity_of(settings);
+  if (!identity) return fail(identity.error());
+  auto parts = std::make_unique<Parts>(settings);
+  parts->identity = std::move(*identity);
+  std::unique_ptr<Server> server(new Server(std::move(parts)));
+  Parts& all = *server->parts_;
+  if (auto listening = all.listen(); !listening) return fail(listening.error());
+
+  constexpr Millis pause{1000};
+  std::string told;
+  for (;;) {
+    const auto opened = all.open_data();
+    if (opened) break;
+    const std::string reason = "data folder " + settings.data + ": " + opened.error().what;
+    if (!opened.error().retryable()) return fail(opened.error().kind, reason);
+    if (reason != told) log::warn("cannot start yet: trying again every second", {{"reason", reason}});
+    told = reason;
+    all.reasons.set(reason);
+    all.close_data();
+    const Uptime until = all.clock.uptime() + pause;
+    while (all.clock.uptime() < until) {
+      if (!keep_trying()) return fail(FaultKind::unavailable, reason);
+    }
+  }
+  all.go_live();
+  return server;
+}
+
+std::string Server::public_address() const { return parts_->public_address; }
+std::string Server::admin_address() const { return parts_->admin_address; }
+
+std::string Server::summary() const {
+  std::uint64_t winners = 0;
+  const auto& campaigns = parts_->standings->campaigns();
+  for (std::uint32_t i = 0; i < campaigns.size(); ++i) winners += campaigns[i]->winners().size();
+  return std::to_string(campaigns.size()) + " campaigns, " + std::to_string(winners) + " winners";
+}
+
+void Server::drain() {
+  if (parts_) parts_->drain(parts_->settings.drain_ms_max);
+}
+
+}  // namespace firstcome

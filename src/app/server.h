@@ -1,0 +1,42 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "settings/settings.h"
+
+namespace firstcome {
+
+/// One running firstcome: listeners, desks, journal, standings, issuer, store, in the embedded form.
+///
+/// Started from the outside in (listeners first, so that /readyz can say what is still missing), stopped from the
+/// outside in (first no more claims, then what is in flight, then the journal, then the store).
+///
+///   Threads   start(), drain() and the destructor on one thread.
+class Server {
+ public:
+  /// Listens, then opens the data folder and reads the journal; a fault that may pass is tried again every second until
+  /// `keep_trying`, which waits a moment, says no. Fails with misconfigured or corrupt: the sentence says what to do.
+  static Result<std::unique_ptr<Server>> start(const Settings& settings, const std::function<bool()>& keep_trying);
+
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  std::string public_address() const;  ///< with the real port, where 0 was asked for
+  std::string admin_address() const;
+  std::string summary() const;  ///< "3 campaigns, 120 winners"
+
+  /// Refuses new claims, answers what is in flight (at most drain_ms_max), closes the files. Coupons that are owed then
+  /// are written after the next start. Idempotent.
+  void drain();
+
+ private:
+  struct Parts;
+  explicit Server(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace firstcome

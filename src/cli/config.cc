@@ -1,0 +1,46 @@
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/command.h"
+#include "cli/server_settings.h"
+
+namespace firstcome::cli {
+namespace {
+
+int print_config(const Words& words) {
+  const auto loaded = load_server_settings(words);
+  if (!loaded) return complain(loaded.error());
+  nlohmann::ordered_json all = nlohmann::ordered_json::object();
+  for (const auto& setting : all_settings()) {
+    const std::string shown = setting.show(loaded->settings);
+    const std::string value = setting.secret ? (shown.empty() ? "" : "(set)") : shown;
+    const std::string& origin = loaded->origin.at(std::string(setting.name));
+    if (words.has("--json")) {
+      all[std::string(setting.name)] = {{"value", value}, {"origin", origin}};
+    } else {
+      fmt::print("{:<20} {:<28} # {}\n", setting.name, value.empty() ? "-" : value, origin);
+    }
+  }
+  if (words.has("--json")) fmt::print("{}\n", all.dump());
+  return exit_fine;
+}
+
+int check_config(const Words& words) {
+  const auto loaded = load_server_settings(words);
+  if (!loaded) return complain(loaded.error());
+  if (const auto fits = check_settings(loaded->settings); !fits) return complain(fits.error());
+  fmt::print("{}\n", words.has("--json") ? "{\"ok\":true}" : "the settings are fine");
+  return exit_fine;
+}
+
+}  // namespace
+
+std::vector<Command> config_commands() {
+  auto arguments = server_arguments();
+  arguments.push_back({"--json", "", "print JSON"});
+  return {{"config print", "every setting, its value, and where the value came from", arguments, print_config},
+          {"config check", "are the settings right; exit 2 and the mistake when not", arguments, check_config}};
+}
+
+}  // namespace firstcome::cli

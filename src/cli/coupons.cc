@@ -1,0 +1,58 @@
+#include <fmt/format.h>
+
+#include "cli/api.h"
+
+namespace firstcome::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// All pages; at most --limit rows.
+int coupons(const Words& words) {
+  const auto limit = words.count("--limit", std::numeric_limits<std::uint32_t>::max(), 1);
+  if (!limit) return complain(limit.error());
+  const std::string format = words.get_or("--format", words.has("--json") ? "jsonl" : "table");
+  if (format != "table" && format != "jsonl" && format != "csv") return wrong_use("--format is table, jsonl or csv");
+  auto api = Api::from(words);
+  if (!api) return complain(api.error());
+  if (format == "csv") std::printf("rank,user,code,position,issued_at\n");
+  std::uint64_t left = *limit, after = 0;
+  while (left > 0) {
+    const auto told =
+        api->ask_admin("GET", fmt::format("/v1/campaigns/{}/coupons?limit={}&after={}", words.get_or("CAMPAIGN", ""),
+                                          std::min<std::uint64_t>(left, 1000), after));
+    if (!told) return complain(told.error());
+    if (told->status >= 300) return tell_problem(words, *told);
+    for (const auto& coupon : told->body["coupons"]) {
+      const auto user = coupon["user"].get<std::string>(), code = coupon["code"].get<std::string>();
+      const auto issued_at = coupon["issued_at"].get<std::string>();
+      const auto rank = coupon["rank"].get<std::uint64_t>(), position = coupon["position"].get<std::uint64_t>();
+      if (format == "jsonl") {
+        std::printf("%s\n", coupon.dump().c_str());
+      } else if (format == "csv") {
+        std::string quoted = "\"";
+        for (const char c : user) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+        fmt::print("{},{}\",{},{},{}\n", rank, quoted, code, position, issued_at);
+      } else {
+        fmt::print("{:>8}  {:<20}  {}  {}\n", rank, user, code, issued_at);
+      }
+      --left;
+    }
+    if (!told->body["next"].is_number()) break;
+    after = told->body["next"].get<std::uint64_t>();
+  }
+  return exit_fine;
+}
+
+}  // namespace
+
+std::vector<Command> coupons_commands() {
+  return {{"coupons", "the coupons that are in the store, in rank order",
+           with({{"CAMPAIGN", "", "the campaign's id", true},
+                 {"--limit", "N", "at most so many"},
+                 {"--format", "table|jsonl|csv", "how they are printed (table)"}},
+                admin_arguments()),
+           coupons}};
+}
+
+}  // namespace firstcome::cli
