@@ -87,7 +87,7 @@ int tell_problem(const Words& words, const Told& told) {
   const std::string hint = member("hint");
   std::fprintf(stderr, "firstcome: %s%s%s\n",
                detail.empty() ? ("the server answered " + std::to_string(told.status)).c_str() : detail.c_str(),
-               hint.empty() ? "" : "; ", hint.c_str());
+               hint.empty() ? "" : "\n  ", hint.c_str());
   return told.status == 503 ? exit_unreachable : exit_failed;
 }
 
