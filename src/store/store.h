@@ -35,6 +35,13 @@ struct CampaignRow {
   bool operator==(const CampaignRow&) const = default;
 };
 
+/// A row of `campaign_quota`: a quota that is or was in force; a raise adds one.
+struct QuotaRow {
+  CampaignId campaign;
+  std::uint32_t quota = 0;
+  bool operator==(const QuotaRow&) const = default;
+};
+
 /// A row of `progress`: everything of the campaign up to `position` has been written or parked.
 struct Progress {
   CampaignId campaign;
@@ -71,14 +78,12 @@ using WriteOutcome = std::variant<Committed, FenceLost, RowRefused>;
 /// The business database with the coupon table.
 ///
 ///   Never N+1   The store itself refuses a rank above the quota, a second coupon of a user and a repeated code, in
-///   every
-///               connection, the operator's shell too.
+///               every connection, the operator's shell too.
 ///   Fenced      A write whose `seen` is not the stored progress (rank and chain) changes nothing: FenceLost.
 ///   Atomic      A batch is written whole or not at all.
 ///   Durable     After Committed a power cut cannot take the batch back.
 ///   Refused     RowRefused is said only for the closed list: duplicate key (after reading back a different row), too
-///   long, wrong
-///               value, check, foreign key. Everything else is a fault, to be repeated.
+///               long, wrong value, check, foreign key. Everything else is a fault, to be repeated.
 ///   Unknown     After timed_out the batch may be written or not: read progress again.
 ///   Threads     one at a time, blocking.
 class Store {

@@ -10,13 +10,6 @@
 
 namespace firstcome {
 
-/// A row of `campaign_quota`.
-struct QuotaRow {
-  CampaignId campaign;
-  std::uint32_t quota = 0;
-  bool operator==(const QuotaRow&) const = default;
-};
-
 // The tables of store.db. STRICT, and with the rules as triggers too, since foreign keys are off in every connection
 // that does not ask for them, the operator's shell among them:
 //   - a coupon's quota is a row of campaign_quota, and its rank lies within: no rank N+1

@@ -37,6 +37,11 @@ struct MemoryVfs {
     {
       const std::lock_guard lock(open.disk->mutex_);
       if (open.remove_at_close) open.disk->remove(open.path, false);
+      auto& locks = open.inode->locks;
+      locks.levels.erase(file);
+      locks.shared.erase(file);
+      locks.mapped.erase(file);
+      std::ranges::replace(locks.exclusive, static_cast<const void*>(file), static_cast<const void*>(nullptr));
     }
     open.~OpenFile();
     file->pMethods = nullptr;
@@ -80,10 +85,39 @@ struct MemoryVfs {
     return SQLITE_OK;
   }
 
-  // One process, and tests take turns: locks are always free.
-  static int lock(sqlite3_file* /*file*/, int /*level*/) { return SQLITE_OK; }
-  static int check_reserved_lock(sqlite3_file* /*file*/, int* reserved) {
+  static int lock(sqlite3_file* file, int level) {
+    auto& open = self(file);
+    const std::lock_guard lock(open.disk->mutex_);
+    auto& levels = open.inode->locks.levels;
+    int others = SQLITE_LOCK_NONE;
+    for (const auto& [holder, held] : levels) {
+      if (holder != file) others = std::max(others, held);
+    }
+    auto& own = levels[file];
+    if (own >= level) return SQLITE_OK;
+    if (level == SQLITE_LOCK_SHARED && others >= SQLITE_LOCK_PENDING) return SQLITE_BUSY;
+    if (level == SQLITE_LOCK_RESERVED && others >= SQLITE_LOCK_RESERVED) return SQLITE_BUSY;
+    if (level == SQLITE_LOCK_EXCLUSIVE && others >= SQLITE_LOCK_SHARED) {
+      if (others < SQLITE_LOCK_RESERVED) own = SQLITE_LOCK_PENDING;
+      return SQLITE_BUSY;
+    }
+    own = level;
+    return SQLITE_OK;
+  }
+  static int unlock(sqlite3_file* file, int level) {
+    auto& open = self(file);
+    const std::lock_guard lock(open.disk->mutex_);
+    auto& own = open.inode->locks.levels[file];
+    own = std::min(own, level);
+    return SQLITE_OK;
+  }
+  static int check_reserved_lock(sqlite3_file* file, int* reserved) {
+    auto& open = self(file);
+    const std::lock_guard lock(open.disk->mutex_);
     *reserved = 0;
+    for (const auto& [holder, held] : open.inode->locks.levels) {
+      if (held >= SQLITE_LOCK_RESERVED) *reserved = 1;
+    }
     return SQLITE_OK;
   }
   static int file_control(sqlite3_file* /*file*/, int /*operation*/, void* /*argument*/) { return SQLITE_NOTFOUND; }
@@ -99,15 +133,48 @@ struct MemoryVfs {
     while (extend != 0 && shared.size() <= static_cast<std::size_t>(region)) {
       shared.push_back(std::make_unique<std::uint8_t[]>(static_cast<std::size_t>(size)));
     }
+    open.inode->locks.mapped.insert(file);
     if (shared.size() > static_cast<std::size_t>(region)) *into = shared[static_cast<std::size_t>(region)].get();
     return SQLITE_OK;
   }
-  static int shm_lock(sqlite3_file* /*file*/, int /*first*/, int /*count*/, int /*flags*/) { return SQLITE_OK; }
+  static int shm_lock(sqlite3_file* file, int first, int count, int flags) {
+    auto& open = self(file);
+    const std::lock_guard lock(open.disk->mutex_);
+    auto& locks = open.inode->locks;
+    const bool is_shared = (flags & SQLITE_SHM_SHARED) != 0;
+    const auto slots = [first, count](auto visit) {
+      for (int slot = first; slot < first + count; ++slot) visit(static_cast<std::size_t>(slot));
+    };
+    if ((flags & SQLITE_SHM_UNLOCK) != 0) {
+      slots([&](std::size_t slot) {
+        locks.shared[file][slot] = false;
+        if (locks.exclusive[slot] == file) locks.exclusive[slot] = nullptr;
+      });
+      return SQLITE_OK;
+    }
+    bool is_free = true;
+    slots([&](std::size_t slot) {
+      if (locks.exclusive[slot] != nullptr && locks.exclusive[slot] != file) is_free = false;
+      for (const auto& [holder, held] : locks.shared) {
+        if (!is_shared && holder != file && held[slot]) is_free = false;
+      }
+    });
+    if (!is_free) return SQLITE_BUSY;
+    slots([&](std::size_t slot) {
+      if (is_shared) {
+        locks.shared[file][slot] = true;
+      } else {
+        locks.exclusive[slot] = file;
+      }
+    });
+    return SQLITE_OK;
+  }
   static void shm_barrier(sqlite3_file* /*file*/) {}
   static int shm_unmap(sqlite3_file* file, int remove) {
     auto& open = self(file);
     const std::lock_guard lock(open.disk->mutex_);
-    if (remove != 0) open.inode->shared.clear();
+    open.inode->locks.mapped.erase(file);
+    if (remove != 0 && open.inode->locks.mapped.empty()) open.inode->shared.clear();
     return SQLITE_OK;
   }
 
@@ -120,7 +187,7 @@ struct MemoryVfs {
                                                sync,
                                                file_size,
                                                lock,
-                                               lock,
+                                               unlock,
                                                check_reserved_lock,
                                                file_control,
                                                sector_size,
@@ -235,6 +302,7 @@ void MemoryDisk::survive(Inode& inode) {
   }
   inode.pending.clear();
   inode.shared.clear();
+  inode.locks = {};
   inode.now = inode.durable;
 }
 

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <random>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -66,12 +68,20 @@ class MemoryDisk {
     std::vector<std::uint8_t> bytes;
     bool is_cut = false;  ///< the file's size becomes `offset`
   };
+  /// SQLite's locks between connections: of the file, and of its shared memory.
+  struct Locks {
+    std::map<const void*, int> levels;  ///< who holds which SQLITE_LOCK_
+    std::map<const void*, std::array<bool, 8>> shared;
+    std::array<const void*, 8> exclusive{};
+    std::set<const void*> mapped;
+  };
   struct Inode {
     std::vector<std::uint8_t> now;                        ///< as programs see it
     std::vector<std::uint8_t> durable;                    ///< as of the last sync
     std::vector<Change> pending;                          ///< since
     bool sync_folder = false;                             ///< with the next sync
     std::vector<std::unique_ptr<std::uint8_t[]>> shared;  ///< SQLite's -shm
+    Locks locks;
   };
   using Names = std::map<std::string, std::shared_ptr<Inode>>;
 
