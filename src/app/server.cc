@@ -318,7 +318,7 @@ Result<std::unique_ptr<Server>> Server::start(const Settings& settings, const st
   for (;;) {
     const auto opened = all.open_data();
     if (opened) break;
-    const std::string reason = "data folder " + settings.data + ": " + opened.error().what;
+    const std::string reason = opened.error().what;
     if (!opened.error().retryable()) return fail(opened.error().kind, reason);
     if (reason != told) log::warn("cannot start yet: trying again every second", {{"reason", reason}});
     told = reason;
