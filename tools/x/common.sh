@@ -112,25 +112,34 @@ compile() {
   ninja -C "$root/build/$preset" "$@"
 }
 
-# build PRESET TARGET...: configured with the tests, since every caller but `./x build` and `./x demo` is a test.
+# build PRESET TARGET...: with the tests configured, for which the packages of the group test must be there.
 build() {
   local preset=$1
   shift
+  build_with "$preset" -DFIRSTCOME_TESTS=ON "$@"
+}
+
+# build_release TARGET...: needs the packages of the group build only; a build folder that has the tests keeps them.
+build_release() {
+  local tests=ON
+  [ -f "$root/build/release/CMakeCache.txt" ] || tests=OFF
+  grep -qxF 'FIRSTCOME_TESTS:BOOL=OFF' "$root/build/release/CMakeCache.txt" 2>/dev/null && tests=OFF
+  build_with release "-DFIRSTCOME_TESTS=$tests" "$@"
+}
+
+# build_with PRESET CMAKE-OPTION TARGET...
+build_with() {
+  local preset=$1 option=$2
+  shift 2
   lock_builds
   step "configure-$preset" "configuring build/$preset" "a package is missing or a CMakeLists.txt is wrong" \
-    configure "$preset" -DFIRSTCOME_TESTS=ON
-  step "build-$preset" "building build/$preset" "mend what the compiler says" compile "$preset" "$@"
+    configure "$preset" "$option"
+  step "build-$preset" "building build/$preset ($*)" "mend what the compiler says" compile "$preset" "$@"
   unlock_builds
 }
 
-# build_program: build/release/firstcome and nothing else; needs no test package.
+# build_program: build/release/firstcome.
 build_program() {
-  local tests=()
-  [ -f "$root/build/release/CMakeCache.txt" ] || tests=(-DFIRSTCOME_TESTS=OFF)
-  lock_builds
-  step configure-release "configuring build/release" "a package is missing or a CMakeLists.txt is wrong" \
-    configure release "${tests[@]}"
-  step build-release "building firstcome" "mend what the compiler says" compile release firstcome
-  unlock_builds
+  build_release firstcome
   [ -x "$root/build/release/firstcome" ] || stop "the build made no build/release/firstcome: look at src/cli/CMakeLists.txt"
 }

@@ -39,6 +39,7 @@ show_some() {
 
 start_server() {
   printf '\n$ firstcome serve --data DIR/data\n'
+  : >"$folder/server.log"
   "$firstcome" serve --data "$folder/data" --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 >"$folder/server.log" 2>&1 &
   server=$!
   local deadline=$((SECONDS + 15)) urls=()
