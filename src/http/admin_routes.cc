@@ -147,7 +147,8 @@ void AdminRoutes::on_request(const Request& request, Exchange& exchange) {
     return impl_->retry(exchange, parked->text);
   }
   const auto campaign = segment_behind(request.path, "/v1/campaigns/");
-  if (!campaign || (!campaign->rest.empty() && campaign->rest != "/coupons")) return answer_no_route(exchange);
+  if (!campaign || campaign->text.empty() || (!campaign->rest.empty() && campaign->rest != "/coupons"))
+    return answer_no_route(exchange);
   const bool is_coupons = !campaign->rest.empty();
   if (!is_get(request) && (is_coupons || request.method != Method::patch)) {
     return answer_wrong_method(exchange, is_coupons ? "GET, HEAD" : "GET, HEAD, PATCH");

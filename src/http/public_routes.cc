@@ -38,7 +38,7 @@ PublicRoutes::~PublicRoutes() = default;
 
 void PublicRoutes::on_request(const Request& request, Exchange& exchange) {
   const auto segment = segment_behind(request.path, "/v1/campaigns/");
-  if (!segment) {
+  if (!segment || segment->text.empty()) {
     if (!answer_health(request, exchange, impl_->ports.readiness)) answer_no_route(exchange);
     return;
   }
