@@ -146,7 +146,7 @@ class Client::Exchange {
     }
     start([&ended_with](error_code error, const auto&...) { ended_with = error; });
     loop_.restart();
-    loop_.run();
+    static_cast<void>(loop_.run());
     MUST(ended_with != asio::error::would_block, "the loop runs until the step has ended");
     return ended_with;
   }
@@ -166,7 +166,7 @@ class Client::Exchange {
         step(*connection, wait_max, [&](auto done) { connection->stream.async_connect(endpoints, done); });
     if (error) return fail(fault_of(error, url.authority(), wait_max));
     error_code ignored;  // without it requests are a little slower, nothing else
-    connection->stream.socket().set_option(tcp::no_delay(true), ignored);
+    static_cast<void>(connection->stream.socket().set_option(tcp::no_delay(true), ignored));
     return connection;
   }
 

@@ -1,12 +1,10 @@
 #include "rush/crowd.h"
 
-#include <utility>
-
 #include "base/assert.h"
 
 namespace firstcome::rush {
 
-Crowd::Crowd(std::vector<std::uint32_t> order, Schedule schedule) : schedule_(std::move(schedule)) {
+Crowd::Crowd(const std::vector<std::uint32_t>& order, Schedule schedule) : schedule_(schedule) {
   askings_.reserve(order.size());
   for (const auto user : order) askings_.push_back({.user = user});
 }

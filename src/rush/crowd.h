@@ -33,7 +33,7 @@ class Crowd {
     }
   };
 
-  Crowd(std::vector<std::uint32_t> order, Schedule schedule);
+  Crowd(const std::vector<std::uint32_t>& order, Schedule schedule);
 
   /// Times are counted from here.
   void start(std::int64_t start_us);

@@ -38,7 +38,7 @@ class Histogram {
   std::uint64_t count_ = 0;
   std::int64_t min_ = value_max;
   std::int64_t max_ = 0;
-  __extension__ typedef unsigned __int128 Sum;  // 2^64 values of 2^42
+  using Sum = unsigned __int128;  // 2^64 values of 2^42
   Sum sum_ = 0;
 };
 

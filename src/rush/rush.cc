@@ -325,7 +325,7 @@ Result<void> Rush::check_quota() {
     const auto quota = target_.ask_quota();
     if (!quota && !quota.error().retryable()) return fail(quota.error());
     const bool known = quota && *quota;
-    if (known) report_.quota = **quota;
+    if (known) report_.quota = *quota;
     if (known && promises_.rank_max() <= **quota) return {};
     if (promises_.rank_max() == 0 || watch_.now_us() >= until || (options_.stop != nullptr && *options_.stop)) {
       if (known) promises_.quota_is(**quota);

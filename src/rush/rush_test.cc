@@ -316,7 +316,7 @@ TEST_F(RushTest, latency_counts_from_the_intended_time) {
   });
   EXPECT_GT(report.latency.quantile(0.99), 150'000);
   EXPECT_GT(report.latency.quantile(0.9), 60'000);
-  EXPECT_LT(report.service.quantile(0.99), 100'000);
+  EXPECT_LT(report.service.quantile(0.99), report.latency.quantile(0.99) / 2);
 }
 
 TEST_F(RushTest, arrivals_keep_their_times) {
@@ -330,6 +330,7 @@ TEST_F(RushTest, arrivals_keep_their_times) {
 
 TEST_F(RushTest, broken_promises_are_found) {
   options.users = 2;
+  options.behind_ms_max = Millis(100);
   auto report = rush([](const Heard& heard) { return won(heard.header("X-User"), 1); });
   EXPECT_EQ(report.broken, 2u) << "the rank and the code";
   EXPECT_FALSE(report.kept());
@@ -532,7 +533,7 @@ TEST_F(RushTest, a_history_that_cannot_be_written_ends_it) {
 }
 
 TEST_F(RushTest, each_option_is_checked) {
-  const auto says = [](Options wrong) {
+  const auto says = [](const Options& wrong) {
     const auto report = run(wrong);
     return report ? std::string("none") : report.error().what;
   };
