@@ -36,9 +36,11 @@ std::ostream& operator<<(std::ostream& out, const Step& s) {
 }
 
 rc::Gen<Step> step() {
-  const auto number = [](int below) { return rc::gen::inRange(0, below); };
+  // RapidCheck narrows ranges while a case is small; here a small case is a short one.
+  const auto number = [](int below) { return rc::gen::resize(rc::kNominalSize, rc::gen::inRange(0, below)); };
   // Tickets are half of everything; the rest in equal parts.
-  const auto kind = rc::gen::weightedOneOf<int>({{9, rc::gen::just(0)}, {9, rc::gen::inRange(1, 9)}});
+  const auto kind =
+      rc::gen::weightedOneOf<int>({{9, rc::gen::just(0)}, {9, rc::gen::map(number(8), [](int n) { return n + 1; })}});
   return rc::gen::build<Step>(rc::gen::set(&Step::kind, kind), rc::gen::set(&Step::campaign, number(2)),
                               rc::gen::set(&Step::user, number(8)), rc::gen::set(&Step::a, number(6)),
                               rc::gen::set(&Step::b, number(6)), rc::gen::set(&Step::stamp, number(4)),
@@ -175,7 +177,7 @@ void expect_same_looks(const NaiveCampaign& naive, const Campaign& campaign, Tim
 
 RC_GTEST_PROP(StandingsProperty, equal_the_naive_oracle_after_every_entry, ()) {
   const auto journal = journal_of(*rc::gen::container<std::vector<Step>>(step()));
-  Standings standings(7);
+  Standings standings(7, 4);
   Naive naive;
   for (const Shown& shown : journal) {
     standings.apply(shown);
@@ -198,8 +200,8 @@ RC_GTEST_PROP(StandingsProperty, equal_the_naive_oracle_after_every_entry, ()) {
 
 RC_GTEST_PROP(StandingsProperty, a_batch_has_the_effects_of_its_entries_one_by_one, ()) {
   const auto journal = journal_of(*rc::gen::container<std::vector<Step>>(step()));
-  Standings one_by_one;
-  Standings at_once;
+  Standings one_by_one(0, 4);
+  Standings at_once(0, 4);
   std::vector<EffectKind> effects;
   at_once.apply(journal, [&](const Effect& effect) { effects.push_back(effect.kind); });
   RC_ASSERT(effects.size() == journal.size());
@@ -210,7 +212,7 @@ RC_GTEST_PROP(StandingsProperty, a_batch_has_the_effects_of_its_entries_one_by_o
 RC_GTEST_PROP(StandingsProperty, the_first_n_different_users_hold_the_ranks_whatever_is_repeated, ()) {
   const auto users = *rc::gen::container<std::vector<int>>(rc::gen::inRange(0, 30));
   const auto quota = static_cast<std::uint32_t>(*rc::gen::inRange(1, 20));
-  Standings standings;
+  Standings standings(0, 4);
   Position position = 1;
   standings.apply(
       {.position = position, .stamp = at(0), .entry = Opened{.campaign = "lunch", .name = {}, .quota = quota}});

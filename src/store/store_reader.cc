@@ -37,6 +37,10 @@ Result<StoreReader> StoreReader::open(const std::string& folder) {
   auto database = sqlite::Database::open(snapshot->path(), {.exclusive = true, .sync = false});
   if (!database) return fail(database.error().fault("open a copy of " + path));
   if (auto checked = check_store_tables(*database, path); !checked) return fail(checked.error());
+  // A row that breaks a CHECK was changed by hand: whoever compares the rows names it, quick_check would not.
+  if (auto set = database->execute("PRAGMA ignore_check_constraints = ON"); !set) {
+    return fail(set.error().fault("check " + path));
+  }
   auto pages = sqlite::quick_check(*database);
   if (!pages) return fail(pages.error().fault("check " + path));
   if (*pages != "ok") return fail(FaultKind::corrupt, fmt::format("{} is damaged: {}", path, *pages));

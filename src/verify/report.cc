@@ -1,0 +1,75 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "verify/verify.h"
+
+namespace firstcome::verify {
+namespace {
+
+/// 1,234,567
+std::string grouped(std::uint64_t number) {
+  std::string text = std::to_string(number);
+  for (auto at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > 0; at -= 3) {
+    text.insert(static_cast<std::size_t>(at), 1, ',');
+  }
+  return text;
+}
+
+std::string line_of(const CampaignOutcome& one) {
+  auto line = fmt::format("campaign {}: {} of {} won, {} coupons", one.campaign, grouped(one.winners),
+                          grouped(one.quota), grouped(one.coupons));
+  if (one.owed > 0) line += fmt::format(", {} owed", grouped(one.owed));
+  if (one.parked > 0) line += fmt::format(" ({} parked)", grouped(one.parked));
+  if (one.sealed) line += ", sealed";
+  if (one.closed) line += ", closed";
+  return line + "\n";
+}
+
+}  // namespace
+
+std::string render_text(const Report& report) {
+  std::string text;
+  for (const auto& one : report.campaigns) text += line_of(one);
+  for (const auto& check : report.checks) {
+    text += fmt::format("  {:<40} {:>12} checked   {}\n", check.name, grouped(check.checked),
+                        check.ok() ? "exact" : "broken");
+    for (const auto& failure : check.failures) text += fmt::format("      {}\n", failure);
+    if (check.broken > check.failures.size()) {
+      text += fmt::format("      and {} more\n", grouped(check.broken - check.failures.size()));
+    }
+  }
+  const auto broken = std::ranges::count_if(report.checks, [](const Check& check) { return !check.ok(); });
+  if (broken == 0) return text + "verify: exact\n";
+  return text + fmt::format("verify: broken, {} of {} checks\n", broken, report.checks.size());
+}
+
+std::string render_json(const Report& report) {
+  using Json = nlohmann::ordered_json;
+  Json campaigns = Json::array();
+  for (const auto& one : report.campaigns) {
+    campaigns.push_back({{"campaign", one.campaign},
+                         {"quota", one.quota},
+                         {"coupons", one.coupons},
+                         {"sealed", one.sealed},
+                         {"closed", one.closed},
+                         {"winners", one.winners},
+                         {"owed", one.owed},
+                         {"parked", one.parked}});
+  }
+  Json checks = Json::array();
+  for (const auto& check : report.checks) {
+    Json one{{"name", check.name}, {"checked", check.checked}, {"ok", check.ok()}};
+    if (!check.ok()) {
+      one["broken"] = check.broken;
+      one["failures"] = check.failures;
+    }
+    checks.push_back(std::move(one));
+  }
+  const Json all{{"exact", report.exact()}, {"campaigns", std::move(campaigns)}, {"checks", std::move(checks)}};
+  // A damaged row may hold any bytes.
+  return all.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace firstcome::verify

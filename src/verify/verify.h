@@ -1,0 +1,44 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "verify/checks.h"
+
+namespace firstcome::verify {
+
+struct Options {
+  std::string folder;
+  std::optional<std::string> campaign;  ///< only this one
+  std::vector<std::string> histories;   ///< files
+  std::chrono::microseconds skew{};     ///< how far the clocks of the histories may be apart
+};
+
+struct Report {
+  std::vector<CampaignOutcome> campaigns;
+  std::vector<Check> checks;
+
+  /// No promise is broken. What is owed is not broken: it is on its way.
+  bool exact() const;
+};
+
+/// Proves a data folder, of a dead or a running server, without changing a byte in it: reads histories, then the store,
+/// then the journal, and holds each against the others.
+///
+///   Broken   a journal or a store that is damaged is a failed check, with the position, and not a fault.
+///   Fails    misconfigured: no such folder, journal, history or campaign, or written by a newer firstcome.
+///   unavailable:
+///            it cannot be read for now.
+Result<Report> verify_folder(const Options& options);
+
+/// One line per campaign, one per check with the count that was checked, then `exact`, or what is broken.
+std::string render_text(const Report& report);
+
+/// {"exact":true,"campaigns":[{"campaign":"demo","quota":100,"coupons":100,"sealed":true,...}],
+///  "checks":[{"name":...,"checked":N,"ok":true},...]}; a check that failed has "broken" and "failures" too.
+std::string render_json(const Report& report);
+
+}  // namespace firstcome::verify
