@@ -97,6 +97,7 @@ class MemoryDisk {
   int write(Inode& inode, std::span<const std::uint8_t> bytes, std::uint64_t offset);
   int cut(Inode& inode, std::uint64_t size);
   int sync(const std::string& path, const std::shared_ptr<Inode>& inode);
+  void finish_sync(const std::string& path, const std::shared_ptr<Inode>& inode);
   int remove(const std::string& path, bool sync_folder);
 
   const std::string name_;
