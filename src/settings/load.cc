@@ -75,7 +75,9 @@ Result<void> load_file(LoadedSettings& loaded, const std::string& file) {
       return fail(FaultKind::misconfigured,
                   at(file, node.source()) + ": " + std::string(key.str()) + " wants " + std::string(setting->value));
     }
-    if (auto done = set(loaded, *setting, *text, at(file, node.source())); !done) return done;
+    if (auto done = set(loaded, *setting, *text, at(file, node.source())); !done) {
+      return fail(std::move(done.error()).within(std::string(key.str())));
+    }
   }
   return {};
 }

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -39,11 +40,11 @@ def run(*arguments, stdin="", seconds=60, environment=None):
 class Server:
     """Use as `with Server(...) as server:`; leaving stops it by SIGTERM and asserts that it exits with 0."""
 
-    def __init__(self, *options, folder=None, environment=None, settings=None, ready=True):
+    def __init__(self, *options, folder=None, environment=None, settings=None, limits=None):
         self.own_folder = None if folder else tempfile.mkdtemp(prefix="firstcome-e2e-")
         self.folder = pathlib.Path(folder or self.own_folder)
         self.data = self.folder / "data"
-        self.options, self.environment, self.ready = list(options), environment or {}, ready
+        self.options, self.environment, self.limits = list(options), environment or {}, limits or {}
         if settings is not None:
             config = self.folder / "firstcome.toml"
             config.write_text(settings)
@@ -75,7 +76,7 @@ class Server:
                 command += [flag, "127.0.0.1:0"]
         self.process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            env={**os.environ, **self.environment},
+            env={**os.environ, **self.environment}, preexec_fn=self._limit,
         )
         self.reader = threading.Thread(target=self._read, args=(self.process.stdout,), daemon=True)
         self.reader.start()
@@ -83,9 +84,12 @@ class Server:
         if self.process.poll() is not None:
             self.reader.join()
             raise AssertionError(f"the server ended with {self.process.returncode}:\n{self.text()}")
-        if self.ready:
-            wait_for("/readyz is 200", lambda: self.get("/readyz").status == 200)
+        wait_for("/readyz is 200", lambda: self.get("/readyz").status == 200)
         return self
+
+    def _limit(self):
+        for what, most in self.limits.items():
+            resource.setrlimit(what, (most, most))
 
     def _read(self, stream):
         for line in stream:

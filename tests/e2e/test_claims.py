@@ -104,7 +104,9 @@ class Claims(unittest.TestCase):
     def test_closes_by_itself(self):
         self.server.create("short", 5, closes_at=moment(2))
         self.assertEqual(self.server.claim("short", "alice").status, 201)
-        wait_for("the campaign closed", lambda: self.server.claim("short", "bob").status == 410, 10)
+        state = lambda: self.server.get("/v1/campaigns/short").json()["state"]
+        wait_for("the campaign closed", lambda: state() == "closed", 10)
+        self.assert_problem(self.server.claim("short", "bob"), 410, "closed")
         self.assertEqual(self.server.claim("short", "alice").status, 200)  # a winner stays one
         mine = self.server.get("/v1/campaigns/short/claims/me", headers={"X-User": "bob"})
         self.assertEqual((mine.status, mine.json()["answer"]), (200, "closed"))
@@ -201,7 +203,10 @@ class Claims(unittest.TestCase):
         self.server.claim("s-open", "alice")
         self.assertEqual(state("s-open"), "sealed")
         self.server.admin("PATCH", "/v1/campaigns/s-open", {"closed": True})
-        self.assertEqual(state("s-open"), "closed")
+        self.assertEqual(state("s-open"), "sealed")  # sealed says more: all places are taken
+        self.server.create("s-closed", 1)
+        self.server.admin("PATCH", "/v1/campaigns/s-closed", {"closed": True})
+        self.assertEqual(state("s-closed"), "closed")
 
     def test_health(self):
         for port, admin in ((self.server.port, False), (self.server.admin_port, True)):

@@ -228,7 +228,7 @@ class Wire(unittest.TestCase):
             self.assertEqual(server.get("/livez").status, 200)
 
     def test_more_connections_than_the_limit(self):
-        with Server(environment={"FIRSTCOME_CONNECTIONS_MAX": "20"}) as server:
+        with Server("--loops", "1", environment={"FIRSTCOME_CONNECTIONS_MAX": "20"}) as server:
             held = [wire.Connection(server.port) for _ in range(20)]
             try:
                 for connection in held:
