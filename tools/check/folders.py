@@ -5,6 +5,7 @@ may include its own folder and the folders of its target's DEPENDS; nothing lowe
 tools/check/vendors.txt says which files may include which vendor.
 """
 
+import fnmatch
 import os
 import re
 
@@ -99,9 +100,9 @@ def include_findings(known, order):
                     names = " or ".join(target.name for target in own)
                     yield (f"{path}:{line}: includes {name}, but {names} does not list {other.removeprefix('src/')} in "
                            f"DEPENDS ({own[0].path}); list it, or do without")
-                elif not own and path.startswith("src/") and other != folder:
+                elif not own and path.startswith("src/") and other != folder and folder != "src":
                     yield f"{path}:{line}: belongs to no target; name it in the SOURCES of {folder}/CMakeLists.txt"
-            elif not (common.ROOT / folder / name).is_file() and not (common.ROOT / name).is_file():
+            elif not any((common.ROOT / place / name).is_file() for place in ("", folder, *reach)):
                 yield f'{path}:{line}: includes "{name}", which does not exist; ours are named from src/, vendors go in <>'
             elif path.startswith("src/"):
                 yield f'{path}:{line}: includes "{name}" by a path that does not start at src/'
@@ -121,7 +122,7 @@ def vendor_findings():
             for number, pattern, allowed in rules:
                 if not pattern.match(name):
                     continue
-                match = [one for one in allowed if path == one or (one.endswith("/") and path.startswith(one))]
+                match = [one for one in allowed if fnmatch.fnmatch(path, one) or (one.endswith("/") and path.startswith(one))]
                 used.update((number, one) for one in match)
                 if not match:
                     yield (f"{path}:{line}: includes <{name}>, which is for {' '.join(allowed)} only; go through those, or "
