@@ -1,6 +1,6 @@
 // How fast the SQLite journal appends, beside a bare SQLite loop that writes the same rows in batches of the same size,
 // and what a start costs on the journal that came of it.
-//   journal_bench [TICKETS [FOLDER]]
+//   journal_bench [TICKETS [FOLDER [PAIRS]]]
 // The folder must lie on the disk that is to be measured; the default is a new one in the present folder.
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -207,7 +207,8 @@ int main(int count, char** words) {
   const auto tickets = static_cast<std::uint32_t>(count > 1 ? std::atoi(words[1]) : 1'000'000);
   std::string folder = std::string(count > 2 ? words[2] : ".") + "/journal-bench-XXXXXX";
   if (::mkdtemp(folder.data()) == nullptr) return 2;
-  for (int pair = 0; pair < 3; ++pair) {
+  const int pairs = count > 3 ? std::atoi(words[3]) : 3;
+  for (int pair = 0; pair < pairs; ++pair) {
     for (const auto* name : {"/journal.db", "/journal.db-wal", "/journal.head", "/bare.db", "/bare.db-wal"}) {
       std::filesystem::remove(folder + name);
     }

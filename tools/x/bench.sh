@@ -1,9 +1,7 @@
-# ./x bench [--rounds N] [--quick] [ROW...]: how fast it is, beside nginx and beside the floor, as a table (bench/run.py).
-#
-# Everything on loopback and free ports, data in a temporary folder under build/, each server ended by its pid.
+# ./x bench [--quick] [--rounds N] [ROW...]: the table of docs/performance.md, beside nginx and the floor. bench/run.py -h lists the rows.
 
 run_bench() {
-  need_packages build test servers
-  build release bench
-  exec python3 bench/run.py "$@"
+  need_packages build servers
+  build_release bench
+  exec python3 -B "$root/bench/run.py" "$@" </dev/null
 }

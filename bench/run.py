@@ -1,0 +1,77 @@
+"""Measures the rows of docs/performance.md and prints them as a table: run.py [--rounds N] [--quick] [ROW...]
+
+Exit code 1 when a row breaks its "at least". --quick measures a tenth, in two rounds: it shows that the rows run, not how fast
+anything is.
+"""
+
+import argparse
+import os
+import pathlib
+import platform
+import shutil
+import sys
+import tempfile
+import time
+
+import rows
+from processes import CORES, ROOT, Broken
+from table import render
+
+BUSY = 0.5  # load average; above, something else is measured too
+
+
+def say(what):
+    print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
+
+
+def arguments():
+    known = "\n".join(f"  {name:<12} {row.__doc__}" for name, row in rows.ALL.items())
+    parser = argparse.ArgumentParser(
+        prog="./x bench", description="The rows:\n" + known, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5, help="paired runs of each row (5)")
+    parser.add_argument("--quick", action="store_true", help="a tenth of everything, twice: shows only that it runs")
+    parser.add_argument("rows", nargs="*", metavar="ROW", help="which; all without one")
+    given = parser.parse_args()
+    for name in given.rows:
+        if name not in rows.ALL:
+            parser.error(f"there is no row {name!r}; the rows are {', '.join(rows.ALL)}")
+    return given
+
+
+def measure(given, folder):
+    bench = rows.Bench(folder, 2 if given.quick else given.rounds, 0.1 if given.quick else 1, say)
+    lines = []
+    for name in given.rows or rows.ALL:
+        found = list(rows.ALL[name](bench))
+        print(render(found), end="\n\n", flush=True)
+        lines += found
+    return lines
+
+
+def main():
+    given = arguments()
+    load_before = os.getloadavg()[0]
+    if load_before > BUSY:
+        say(f"the load average is {load_before:.1f}: something else runs here, and the numbers will show it")
+    if len(CORES) < 2:
+        say("there is one core only: server and load share it, and the ratios are not what they should be")
+    began = time.monotonic()
+    # On the disk of the checkout: /tmp may be memory, where a commit costs nothing.
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="bench-", dir=ROOT / "build"))
+    try:
+        lines = measure(given, folder)
+    except Broken as broken:
+        print(f"./x bench: {broken}", file=sys.stderr)
+        return 1
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    if len(given.rows) != 1:
+        print(render(lines))
+    broken = [line.what.strip() for line in lines if line.broken]
+    print(f"\n{len(lines)} lines, {len(broken)} broken{': ' + '; '.join(broken) if broken else ''}. "
+          f"{(time.monotonic() - began) / 60:.1f} minutes on {len(CORES)} cores, Linux {platform.release()}, "
+          f"load average before {load_before:.1f}, {time.strftime('%Y-%m-%d')}")
+    return 1 if broken else 0
+
+
+sys.exit(main())
