@@ -150,7 +150,7 @@ Result<void> Server::Parts::open_data() {
     folder = std::make_unique<sqlite::DataFolder>(std::move(*held));
   }
   reasons.set("reading the journal");
-  standings = std::make_unique<Standings>(random.next(), settings.campaigns_max);
+  standings = std::make_unique<Standings>(random.next());
   news = std::make_unique<News>(*standings);
   auto opened = SqliteJournal::open({.folder = settings.data, .clock = clock, .random = random});
   if (!opened) return fail(opened.error());
@@ -277,7 +277,7 @@ void Server::Parts::close_data() {
   issuer.reset();
   store.reset();
   for (Lane& lane : lanes) {
-    lane.routes.reset();
+    if (lane.routes) lane.routes.reset();  // the loop has ended then; before, its thread may be reading this pointer
     lane.desk.reset();
   }
   admin_routes.reset();

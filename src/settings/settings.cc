@@ -144,7 +144,7 @@ std::vector<Setting> make_settings() {
       counted<std::uint32_t>("places_max", "all quotas together: about 100 bytes of memory each", &Settings::places_max,
                              1, 4 * quota_limit),
       counted<std::uint32_t>("campaigns_max", "number of campaigns, closed ones too", &Settings::campaigns_max, 1,
-                             100'000),
+                             limits::campaigns_limit),
       timed("wait_ms_max", "a claim waits this long, then it is told to ask again", &Settings::wait_ms_max, 1, 60'000),
       timed("in_flight_ms_max", "a ticket without a fate is forgotten after this", &Settings::in_flight_ms_max, 2,
             600'000),

@@ -50,10 +50,12 @@ struct Effect {
 ///   campaign, over
 ///               every entry that had an effect; it begins with 32 zero bytes.
 ///   Threads     one thread applies; any thread reads campaigns.
-///   Bounds      `campaigns_max` campaigns; opening more is a fault that stops the node (limits are kept at creation).
+///   Bounds      `campaigns_max` campaigns; opening more is a bug (the setting of that name is kept at creation, and is
+///   never
+///               above this, so that lowering it does not make a journal unreadable).
 class Standings {
  public:
-  explicit Standings(std::uint64_t seed = 0, std::uint32_t campaigns_max = 1U << 20);
+  explicit Standings(std::uint64_t seed = 0, std::uint32_t campaigns_max = limits::campaigns_limit);
 
   /// Positions must grow: a position that was applied before has no effect.
   Effect apply(const Shown& shown);
