@@ -11,12 +11,14 @@
 namespace firstcome {
 namespace {
 
+constexpr int attempts_max = 20;
+
 /// A copy of a running server's -wal may look damaged where the server was just writing: old frames that were copied
 /// before it came there, new ones behind them that were copied after. Such a place is another one the next time; damage
 /// stays.
 Result<sqlite::Snapshot> take_whole_snapshot(const std::string& path) {
   std::optional<sqlite::WalDamage> before;
-  for (;;) {
+  for (int attempt = 0; attempt < attempts_max; ++attempt) {
     auto snapshot = sqlite::Snapshot::take(path);
     if (!snapshot) return snapshot;
     auto damage = sqlite::scan_wal(snapshot->path(), {});
@@ -25,6 +27,8 @@ Result<sqlite::Snapshot> take_whole_snapshot(const std::string& path) {
     if (before && (*damage)->frame == before->frame) return damaged_journal(path + "-wal", (*damage)->what);
     before = *damage;
   }
+  return fail(FaultKind::unavailable,
+              path + " is written faster than it can be copied; try again when there is less to do");
 }
 
 }  // namespace

@@ -31,6 +31,10 @@ std::vector<Shown> RecordingFollower::entries() const {
   const std::lock_guard lock(mutex_);
   return entries_;
 }
+std::size_t RecordingFollower::count() const {
+  const std::lock_guard lock(mutex_);
+  return entries_.size();
+}
 std::vector<AppendTag> RecordingFollower::failed() const {
   const std::lock_guard lock(mutex_);
   return failed_;

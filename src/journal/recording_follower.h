@@ -23,6 +23,7 @@ class RecordingFollower final : public Follower {
   void heard(Time journal_now) override;
 
   std::vector<Shown> entries() const;
+  std::size_t count() const;  ///< of entries
   std::vector<AppendTag> failed() const;
   std::vector<Fault> faults() const;
   std::vector<std::thread::id> threads() const;  ///< of every call of shown()

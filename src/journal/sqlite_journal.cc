@@ -15,9 +15,9 @@ namespace firstcome {
 namespace {
 
 /// A merge holds appends up for about 1 ms per MiB here. It is made when nobody waits, as soon as it is worth it, and
-/// under load only when -wal gets long: a reset of -wal also makes a running `firstcome verify` copy again.
+/// under load only when -wal gets long (`wal_bytes_max`): a reset of -wal also makes a running `firstcome verify` copy
+/// again.
 constexpr std::uint64_t merge_idle_bytes = 1ULL << 20;
-constexpr std::uint64_t merge_busy_bytes = 32ULL << 20;
 
 constexpr Millis merge_again_ms{10'000};  // after a full disk refused it
 
@@ -133,7 +133,7 @@ void SqliteJournal::run() {
     }
     taken.clear();
     if (disk_lost_) break;
-    merge_wal(idle ? merge_idle_bytes : merge_busy_bytes);
+    merge_wal(idle ? merge_idle_bytes : options_.wal_bytes_max);
     hear();
   }
 }

@@ -40,8 +40,9 @@ class SqliteJournal final : public Journal {
     Random& random;  ///< the installation's id
 
     std::size_t append_entries_max = limits::append_entries_max;
-    std::string vfs = {};  ///< empty: the system's
-    bool sync = true;      ///< false: synchronous=OFF, for the test that shows what a power cut does then
+    std::uint64_t wal_bytes_max = 32ULL << 20;  ///< beyond, -wal is merged even while appends wait
+    std::string vfs = {};                       ///< empty: the system's
+    bool sync = true;  ///< false: synchronous=OFF, for the test that shows what a power cut does then
 
     /// Must not return, but in tests: then the journal is dead, and says nothing any more.
     std::function<void(const Fault&)> on_disk_lost = end_process;
