@@ -288,7 +288,9 @@ void Rush::go_on(const Flight& flight, const Said& said, std::optional<std::int6
 
   const bool fault = said.told == Told::fault || said.told == Told::cut;
   std::int64_t wait = fault ? back_off_us_min << std::min(asking.faults, back_off_doublings) : pending_wait_us;
-  if (retry_after_s) wait = std::clamp(*retry_after_s * 1'000'000, back_off_us_min, us_of(options_.retry_after_ms_max));
+  if (retry_after_s) {
+    wait = std::max(std::min(*retry_after_s * 1'000'000, us_of(options_.retry_after_ms_max)), back_off_us_min);
+  }
   asking.faults = fault ? static_cast<std::uint8_t>(std::min(asking.faults + 1, 255)) : std::uint8_t{0};
   // Jitter on top: Retry-After is the least that was asked for, and a crowd that was cut at once must not come back at
   // once.

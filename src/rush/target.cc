@@ -55,7 +55,7 @@ Result<void> check(const Options& options) {
                  "\" is no user: 1 to 64 bytes of printable ASCII without space");
   if (!is_between(options.repeat, 0, 1)) return wrong("--repeat: a fraction from 0 to 1");
   if (!is_between(options.rate, 0, 10e6)) return wrong("--rate: claims per second, up to 10000000; 0 for all at once");
-  if (!is_between(options.ramp_seconds, 0, 86'400)) return wrong("--ramp: seconds, up to 86400");
+  if (!is_between(options.ramp_seconds, 0, 86'400)) return wrong("--ramp-seconds: seconds, up to 86400");
   if (options.arrival != Arrival::step && options.rate == 0)
     return wrong("--arrival " + std::string(to_string(options.arrival)) + " needs a --rate");
   if (!is_between(options.seconds_max, 0.001, 604'800)) return wrong("--seconds-max: up to a week");
@@ -63,7 +63,7 @@ Result<void> check(const Options& options) {
     return wrong("--connections: 1 to " + std::to_string(connections_max));
   if (options.attempts_max < 1 || options.attempts_max > UINT16_MAX) return wrong("--attempts-max: 1 to 65535");
   if (!is_header_name(options.identity_header))
-    return wrong("--identity-header: \"" + options.identity_header + "\" is no header name");
+    return wrong("--header: \"" + options.identity_header + "\" is no header name");
   if (options.answer_ms_max < Millis(1) || options.progress_every < Millis(1))
     return wrong("a time of 0 ms cannot be kept");
   return make_room_for(options.connections);
