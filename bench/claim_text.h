@@ -30,10 +30,11 @@ inline std::string user_name(std::uint64_t number) {
 /// their number in five digits.
 class ClaimText {
  public:
-  ClaimText(const std::string& host, const std::string& campaign, std::uint32_t campaigns)
+  /// `fields`: more lines of the header, each with its end.
+  ClaimText(const std::string& host, const std::string& campaign, std::uint32_t campaigns, const std::string& fields)
       : campaigns_(campaigns),
         text_("POST /v1/campaigns/" + (campaigns > 1 ? "c00000" : campaign) + "/claims HTTP/1.1\r\nHost: " + host +
-              "\r\nX-User: " + user_name(0) + "\r\n\r\n"),
+              "\r\nX-User: " + user_name(0) + "\r\n" + fields + "\r\n"),
         campaign_at_(text_.find("/c00000/") + 2),
         user_at_(text_.find("u00000000") + 1) {}
 
@@ -51,5 +52,22 @@ class ClaimText {
   const std::size_t campaign_at_;
   const std::size_t user_at_;
 };
+
+/// What a browser sends besides Host.
+inline constexpr std::string_view browser_fields =
+    "Content-Length: 0\r\n"
+    "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 "
+    "Safari/537.36\r\n"
+    "Accept: application/json\r\n"
+    "Accept-Language: en-GB,en;q=0.9,de;q=0.8\r\n"
+    "Accept-Encoding: gzip, deflate, br, zstd\r\n"
+    "Origin: https://lunch.example.org\r\n"
+    "Referer: https://lunch.example.org/today\r\n"
+    "Sec-Fetch-Dest: empty\r\n"
+    "Sec-Fetch-Mode: cors\r\n"
+    "Sec-Fetch-Site: same-origin\r\n"
+    "Cookie: session=0123456789abcdef0123456789abcdef\r\n"
+    "X-Forwarded-For: 203.0.113.7\r\n"
+    "X-Forwarded-Proto: https\r\n";
 
 }  // namespace firstcome::bench

@@ -51,8 +51,9 @@ struct Options {
   std::uint64_t requests = 100'000;
   std::uint64_t first_user = 0;
   std::uint32_t status = 409;
-  std::uint32_t quota = 0;  // above 0: every answer is won
-  std::uint32_t rate = 0;   // above 0: claims per second, open loop
+  std::uint32_t quota = 0;    // above 0: every answer is won
+  std::uint32_t browser = 0;  // 1: with the header fields of a browser
+  std::uint32_t rate = 0;     // above 0: claims per second, open loop
 };
 
 struct Connection {
@@ -72,7 +73,8 @@ class Load {
  public:
   explicit Load(const Options& options)
       : options_(options),
-        text_(fmt::format("127.0.0.1:{}", options.port), options.campaign, options.campaigns),
+        text_(fmt::format("127.0.0.1:{}", options.port), options.campaign, options.campaigns,
+              std::string(options.browser > 0 ? browser_fields : "")),
         check_(options.quota > 0 ? AnswerCheck::of_wins(options.quota, options.campaigns)
                                  : AnswerCheck(static_cast<int>(options.status))),
         next_user_(options.first_user),
@@ -277,6 +279,7 @@ Options parse(int count, char** words) {
       {"--first-user", [&](const auto& text) { read_number(text, options.first_user); }},
       {"--status", [&](const auto& text) { read_number(text, options.status); }},
       {"--quota", [&](const auto& text) { read_number(text, options.quota); }},
+      {"--browser", [&](const auto& text) { read_number(text, options.browser); }},
       {"--rate", [&](const auto& text) { read_number(text, options.rate); }}};
   for (int i = 1; i < count; i += 2) {
     const auto found = known.find(words[i]);
