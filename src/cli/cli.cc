@@ -86,6 +86,14 @@ const CLI::App& deepest(const CLI::App& app) {
   return subs.empty() ? app : deepest(*subs.back());
 }
 
+/// What is typed before a command's own name: "firstcome campaign" before "create".
+std::string words_before(const CLI::App& app) {
+  const CLI::App* const parent = app.get_parent();
+  if (!parent) return "";
+  const std::string before = words_before(*parent);
+  return before + (before.empty() ? "" : " ") + parent->get_name();
+}
+
 }  // namespace
 
 const std::vector<Command>& all_commands() {
@@ -168,7 +176,7 @@ int run(int argc, char** argv) {
   try {
     root.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    std::fputs(deepest(root).help(deepest(root).get_parent() ? "firstcome" : "").c_str(), stdout);
+    std::fputs(deepest(root).help(words_before(deepest(root))).c_str(), stdout);
     return exit_fine;
   } catch (const CLI::ExtrasError&) {
     return unknown_word(deepest(root), deepest(root).remaining_for_passthrough().empty() ? root.remaining(true)

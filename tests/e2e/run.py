@@ -10,7 +10,7 @@ import unittest
 
 import wire
 
-MODULES = ("test_claims", "test_admin", "test_wire", "test_process")
+MODULES = ("test_claims", "test_admin", "test_wire", "test_process", "test_commands")
 
 
 class Result(unittest.TextTestResult):

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import sqlite3
+import subprocess
 import unittest
 
 from server import Server, wait_for
@@ -144,6 +145,8 @@ class Admin(unittest.TestCase):
         self.assertTrue(answer.header("Content-Type").startswith("text/plain"))
         for name in ("firstcome_claims_total", "firstcome_build_info"):
             self.assertIn(name, answer.text())
+        judged = subprocess.run(["promtool", "check", "metrics"], input=answer.text(), capture_output=True, text=True)
+        self.assertEqual((judged.returncode, judged.stdout + judged.stderr), (0, ""))
 
 
 class Token(unittest.TestCase):

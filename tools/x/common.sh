@@ -116,7 +116,9 @@ compile() {
 build() {
   local preset=$1
   shift
-  build_with "$preset" -DFIRSTCOME_TESTS=ON "$@"
+  local options=-DFIRSTCOME_TESTS=ON
+  if [ "$preset" = asan ]; then options+=" -DFIRSTCOME_FUZZ_SECONDS=${fuzz_seconds:-60}"; fi
+  build_with "$preset" "$options" "$@"
 }
 
 # build_release TARGET...: needs the packages of the group build only; a build folder that has the tests keeps them.
@@ -127,13 +129,14 @@ build_release() {
   build_with release "-DFIRSTCOME_TESTS=$tests" "$@"
 }
 
-# build_with PRESET CMAKE-OPTION TARGET...
+# build_with PRESET CMAKE-OPTIONS TARGET...
 build_with() {
-  local preset=$1 option=$2
+  local preset=$1 options
+  read -ra options <<<"$2"
   shift 2
   lock_builds
   step "configure-$preset" "configuring build/$preset" "a package is missing or a CMakeLists.txt is wrong" \
-    configure "$preset" "$option"
+    configure "$preset" "${options[@]}"
   step "build-$preset" "building build/$preset ($*)" "mend what the compiler says" compile "$preset" "$@"
   unlock_builds
 }
