@@ -17,8 +17,7 @@ namespace firstcome {
 ///
 ///   Threads   one thread appends; any thread reads the elements below size().
 ///   Memory    segments of 16, 32, 64, ...: no pointer is invalidated by growth, and what is not yet used of a segment
-///   is
-///             not touched either, so that it costs no memory.
+///             is not touched either, so that it costs no memory.
 template <class T>
 class AppendOnly {
  public:

@@ -62,9 +62,10 @@ struct Look {
 
 /// The standings of one campaign.
 ///
-///   Invariant   ranks 1..size of winners() are held by different users, size <= quota, in the order of their
-///   positions. Threads     one thread applies (Standings); any thread reads, without a lock. Memory      about 100
-///   bytes a winner; nothing for anybody else.
+///   Invariant   ranks 1..size of winners() are held by different users, in the order of their positions, and
+///               size <= quota.
+///   Threads     one thread applies (Standings); any thread reads, without a lock.
+///   Memory      about 100 bytes a winner; nothing for anybody else.
 class Campaign {
  public:
   Campaign(const Opened& opened, std::uint64_t seed);

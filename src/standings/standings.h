@@ -46,13 +46,11 @@ struct Effect {
 ///
 ///   Invariant   a function of the entries alone: no clock, no randomness (`seed` only places users in a table), no
 ///               unordered iteration. Two folds over the same entries agree in every winner and every chain.
-///   Chain       chain' = SHA-256(chain | position, 8 bytes LE | stamp in ms, 8 bytes LE | encoded entry), per
-///   campaign, over
-///               every entry that had an effect; it begins with 32 zero bytes.
+///   Chain       chain' = SHA-256(chain | position, 8 bytes LE | stamp in ms, 8 bytes LE | encoded entry), over every
+///               entry of a campaign that had an effect; it begins with 32 zero bytes.
 ///   Threads     one thread applies; any thread reads campaigns.
-///   Bounds      `campaigns_max` campaigns; opening more is a bug (the setting of that name is kept at creation, and is
-///   never
-///               above this, so that lowering it does not make a journal unreadable).
+///   Bounds      `campaigns_max` campaigns; opening more is a bug. The setting of that name is kept where campaigns are
+///               created and is never above this, so that lowering it does not make a journal unreadable.
 class Standings {
  public:
   explicit Standings(std::uint64_t seed = 0, std::uint32_t campaigns_max = limits::campaigns_limit);

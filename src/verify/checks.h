@@ -18,8 +18,7 @@ namespace firstcome::verify {
 /// tool and the benchmarks all ask here, so that a run that oversells fails wherever it is made.
 ///
 ///   Order   histories must have been read before the store, and the store before the journal. Then what the journal
-///   has
-///           beyond the store is owed, and anything else that differs is broken.
+///           has beyond the store is owed, and anything else that differs is broken.
 
 /// The whole store, in any order of rows.
 struct StoreRows {

@@ -15,7 +15,7 @@ namespace firstcome::verify {
 class Folds {
  public:
   /// With `only`, entries of other campaigns are left out.
-  explicit Folds(std::optional<std::string> only = {}, std::uint32_t campaigns_max = 1U << 20)
+  explicit Folds(std::optional<std::string> only = {}, std::uint32_t campaigns_max = limits::campaigns_limit)
       : only_(std::move(only)), standings_(0, campaigns_max) {}
 
   /// The next entries, in order, from the first one on.
