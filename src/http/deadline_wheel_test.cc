@@ -9,7 +9,7 @@ namespace firstcome::http {
 namespace {
 
 /// Against a map of deadlines: nobody early, nobody late by more than a step, nobody twice.
-TEST(DeadlineWheel, TellsEveryDeadlineInItsStep) {
+TEST(DeadlineWheel, tells_every_deadline_in_its_step) {
   constexpr Millis step{10};
   DeadlineWheel wheel(step, 16);  // the ring is 160 ms; deadlines go far beyond it
   std::map<std::uint32_t, Uptime> wanted;

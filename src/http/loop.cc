@@ -44,6 +44,7 @@ struct Loop::Impl {
   }
   ~Impl() { ready.release(); }
 
+  void start();
   void watch(int fd, std::uint64_t token, std::uint32_t events);
   void wait_for_ready();
   void on_ready();
@@ -75,6 +76,7 @@ struct Loop::Impl {
   std::uint32_t slots_used = 0;
   std::function<void()> tick;
   Uptime warn_again{};
+  bool started = false;
   Uptime drain_ends{};
   std::vector<std::uint32_t> resuming;
 };
@@ -232,9 +234,19 @@ void Loop::listen(Descriptor socket, Handler& handler, const Limits& limits) {
 
 void Loop::on_tick(std::function<void()> tick) { impl_->tick = std::move(tick); }
 
+void Loop::Impl::start() {
+  if (std::exchange(started, true)) return;
+  wait_for_ready();
+  wait_for_timer();
+}
+
+void Loop::poll() {
+  impl_->start();
+  impl_->io.poll();
+}
+
 void Loop::run() {
-  impl_->wait_for_ready();
-  impl_->wait_for_timer();
+  impl_->start();
   impl_->io.run();
   impl_->close_listeners();
 }

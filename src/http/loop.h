@@ -37,6 +37,9 @@ class Loop {
   /// Blocks until stop() or the end of a drain.
   void run();
 
+  /// Does what is ready and returns: for a test that owns the thread, instead of run().
+  void poll();
+
   /// Runs `work` on the loop's thread. What it answers is sent when it returns.
   void post(std::function<void()> work);
 

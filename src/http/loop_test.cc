@@ -103,7 +103,7 @@ class LoopTest : public testing::Test {
   std::atomic<bool> returned{false};
 };
 
-TEST_F(LoopTest, AnswersPipelinedRequestsInTheirOrder) {
+TEST_F(LoopTest, answers_pipelined_requests_in_their_order) {
   start();
   TestClient client(port);
   std::string all;
@@ -122,7 +122,7 @@ TEST_F(LoopTest, AnswersPipelinedRequestsInTheirOrder) {
   EXPECT_EQ(loop.counters().bytes_in.value(), all.size());
 }
 
-TEST_F(LoopTest, AnswersARequestThatComesByteByByte) {
+TEST_F(LoopTest, answers_a_request_that_comes_byte_by_byte) {
   start();
   TestClient client(port);
   for (const char c :
@@ -133,7 +133,7 @@ TEST_F(LoopTest, AnswersARequestThatComesByteByByte) {
   EXPECT_EQ(client.read_answer()->body, "/2");
 }
 
-TEST_F(LoopTest, LooksAtNoFurtherRequestWhileAnExchangeWaits) {
+TEST_F(LoopTest, looks_at_no_further_request_while_an_exchange_waits) {
   start();
   TestClient client(port);
   ASSERT_TRUE(client.send(get("/first") + get("/later") + get("/third") + get("/later") + get("/fifth")));
@@ -153,14 +153,14 @@ TEST_F(LoopTest, LooksAtNoFurtherRequestWhileAnExchangeWaits) {
   EXPECT_EQ(client.read_answer()->body, "/sixth");
 }
 
-TEST_F(LoopTest, AnExchangeAnsweredInsideItsOwnRequestKeepsTheOrder) {
+TEST_F(LoopTest, an_exchange_answered_inside_its_own_request_keeps_the_order) {
   start();
   TestClient client(port);
   ASSERT_TRUE(client.send(get("/1") + get("/self?2") + get("/3") + get("/self?4")));
   for (const auto* body : {"/1", "self 2", "/3", "self 4"}) EXPECT_EQ(client.read_answer()->body, body);
 }
 
-TEST_F(LoopTest, AClientThatLeavesWhileItWaitsIsToldToTheHandler) {
+TEST_F(LoopTest, a_client_that_leaves_while_it_waits_is_told_to_the_handler) {
   start();
   TestClient client(port);
   ASSERT_TRUE(client.send(get("/later") + get("/never")));
@@ -182,7 +182,7 @@ TEST_F(LoopTest, AClientThatLeavesWhileItWaitsIsToldToTheHandler) {
   EXPECT_EQ(next.read_answer()->body, "mine");
 }
 
-TEST_F(LoopTest, AClientThatEndsItsSideStillGetsWhatIsAnsweredAtOnce) {
+TEST_F(LoopTest, a_client_that_ends_its_side_still_gets_what_is_answered_at_once) {
   start();
   TestClient client(port);
   ASSERT_TRUE(client.send(get("/1") + get("/2") + "GET /half"));
@@ -192,7 +192,7 @@ TEST_F(LoopTest, AClientThatEndsItsSideStillGetsWhatIsAnsweredAtOnce) {
   EXPECT_TRUE(client.is_ended());
 }
 
-TEST_F(LoopTest, AClientThatEndsItsSideStillGetsTheAnswerThatItWaitsFor) {
+TEST_F(LoopTest, a_client_that_ends_its_side_still_gets_the_answer_that_it_waits_for) {
   start();
   TestClient client(port);
   ASSERT_TRUE(client.send(get("/later") + get("/2")));
@@ -205,7 +205,7 @@ TEST_F(LoopTest, AClientThatEndsItsSideStillGetsTheAnswerThatItWaitsFor) {
   EXPECT_EQ(handler.left, 0);
 }
 
-TEST_F(LoopTest, ADrippingHeaderGets408ByAnAbsoluteDeadline) {
+TEST_F(LoopTest, a_dripping_header_gets_408_by_an_absolute_deadline) {
   limits.header_ms = 200ms;
   start();
   TestClient client(port);
@@ -226,7 +226,7 @@ TEST_F(LoopTest, ADrippingHeaderGets408ByAnAbsoluteDeadline) {
   EXPECT_EQ(malformed(Malformed::too_slow), 1U);
 }
 
-TEST_F(LoopTest, ADrippingBodyGets408) {
+TEST_F(LoopTest, a_dripping_body_gets_408) {
   limits.header_ms = 100ms;
   start();
   TestClient client(port);
@@ -236,7 +236,7 @@ TEST_F(LoopTest, ADrippingBodyGets408) {
   EXPECT_TRUE(client.is_ended());
 }
 
-TEST_F(LoopTest, IdleConnectionsAreClosedAndBusyOnesAreNot) {
+TEST_F(LoopTest, idle_connections_are_closed_and_busy_ones_are_not) {
   limits.idle_ms = 150ms;
   start();
   TestClient idle(port);
@@ -252,7 +252,7 @@ TEST_F(LoopTest, IdleConnectionsAreClosedAndBusyOnesAreNot) {
   EXPECT_TRUE(busy.is_ended());
 }
 
-TEST_F(LoopTest, AWaitingExchangeIsNotIdle) {
+TEST_F(LoopTest, a_waiting_exchange_is_not_idle) {
   limits.idle_ms = 50ms;
   limits.header_ms = 50ms;
   start();
@@ -268,7 +268,7 @@ TEST_F(LoopTest, AWaitingExchangeIsNotIdle) {
   EXPECT_EQ(client.read_answer()->status, 408);
 }
 
-TEST_F(LoopTest, ConnectionsBeyondTheLimitAreClosedAtOnceAndCounted) {
+TEST_F(LoopTest, connections_beyond_the_limit_are_closed_at_once_and_counted) {
   limits.connections = 2;
   start();
   std::optional<TestClient> first(port);
@@ -286,7 +286,7 @@ TEST_F(LoopTest, ConnectionsBeyondTheLimitAreClosedAtOnceAndCounted) {
   EXPECT_EQ(fourth.read_answer()->body, "/fourth");
 }
 
-TEST_F(LoopTest, AClientThatDoesNotReadIsNotReadFromAndThenClosed) {
+TEST_F(LoopTest, a_client_that_does_not_read_is_not_read_from_and_then_closed) {
   limits.unread_answer_bytes = 64 * 1024;
   limits.write_ms = 300ms;
   start();
@@ -302,7 +302,7 @@ TEST_F(LoopTest, AClientThatDoesNotReadIsNotReadFromAndThenClosed) {
   EXPECT_EQ(loop.counters().connections_open.value(), 0U);
 }
 
-TEST_F(LoopTest, AClientThatReadsLateGetsEveryAnswer) {
+TEST_F(LoopTest, a_client_that_reads_late_gets_every_answer) {
   limits.unread_answer_bytes = 16 * 1024;
   start();
   TestClient client;
@@ -319,7 +319,7 @@ TEST_F(LoopTest, AClientThatReadsLateGetsEveryAnswer) {
   sender.join();
 }
 
-TEST_F(LoopTest, OneAnswerMayBeLargerThanAllBuffers) {
+TEST_F(LoopTest, one_answer_may_be_larger_than_all_buffers) {
   limits.unread_answer_bytes = 1024;
   start();
   TestClient client(port);
@@ -328,7 +328,7 @@ TEST_F(LoopTest, OneAnswerMayBeLargerThanAllBuffers) {
   EXPECT_EQ(client.read_answer()->body, "/next");
 }
 
-TEST_F(LoopTest, BadRequestsGetAProblemAndTheEndOfTheConnection) {
+TEST_F(LoopTest, bad_requests_get_a_problem_and_the_end_of_the_connection) {
   start();
   struct Case {
     std::string bytes;
@@ -367,7 +367,7 @@ TEST_F(LoopTest, BadRequestsGetAProblemAndTheEndOfTheConnection) {
 }
 
 /// Closing a socket with unread bytes resets it, and a reset takes the answer away from the client.
-TEST_F(LoopTest, AClientThatGoesOnSendingStillReadsWhyItWasRefused) {
+TEST_F(LoopTest, a_client_that_goes_on_sending_still_reads_why_it_was_refused) {
   start();
   TestClient client(port);
   ASSERT_TRUE(client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 900000\r\n\r\n"));
@@ -378,7 +378,7 @@ TEST_F(LoopTest, AClientThatGoesOnSendingStillReadsWhyItWasRefused) {
   EXPECT_TRUE(eventually([&] { return loop.counters().connections_open.value() == 0; }));
 }
 
-TEST_F(LoopTest, LingeringEnds) {
+TEST_F(LoopTest, lingering_ends) {
   limits.linger_ms = 100ms;
   start();
   TestClient client(port);
@@ -390,7 +390,7 @@ TEST_F(LoopTest, LingeringEnds) {
   }));
 }
 
-TEST_F(LoopTest, ExpectContinueIsAnsweredBeforeTheBody) {
+TEST_F(LoopTest, expect_continue_is_answered_before_the_body) {
   start();
   TestClient client(port);
   ASSERT_TRUE(
@@ -402,7 +402,7 @@ TEST_F(LoopTest, ExpectContinueIsAnsweredBeforeTheBody) {
   EXPECT_EQ(client.read_answer()->body, "/chi");
 }
 
-TEST_F(LoopTest, HeadGetsTheHeaderOnly) {
+TEST_F(LoopTest, head_gets_the_header_only) {
   start();
   TestClient client(port);
   ASSERT_TRUE(client.send("HEAD /12345 HTTP/1.1\r\nHost: h\r\n\r\n" + get("/2") +
@@ -415,7 +415,7 @@ TEST_F(LoopTest, HeadGetsTheHeaderOnly) {
   EXPECT_EQ(client.read_answer()->body, "/3");
 }
 
-TEST_F(LoopTest, Http10AndCloseEndTheConnectionKeepAliveDoesNot) {
+TEST_F(LoopTest, http_10_and_close_end_the_connection_keep_alive_does_not) {
   start();
   TestClient old(port);
   ASSERT_TRUE(
@@ -432,14 +432,14 @@ TEST_F(LoopTest, Http10AndCloseEndTheConnectionKeepAliveDoesNot) {
   EXPECT_TRUE(closing.is_ended());
 }
 
-TEST_F(LoopTest, KnowsWhoIsThere) {
+TEST_F(LoopTest, knows_who_is_there) {
   start();
   TestClient client(port);
   ASSERT_TRUE(client.send(get("/peer")));
   EXPECT_EQ(client.read_answer()->body, "127.0.0.1 with port");
 }
 
-TEST_F(LoopTest, DrainAnswersWhatIsInFlightAndClosesTheRest) {
+TEST_F(LoopTest, drain_answers_what_is_in_flight_and_closes_the_rest) {
   start();
   TestClient idle(port);
   TestClient waiting(port);
@@ -469,7 +469,7 @@ TEST_F(LoopTest, DrainAnswersWhatIsInFlightAndClosesTheRest) {
   EXPECT_EQ(loop.counters().drain_cut.value(), 0U);
 }
 
-TEST_F(LoopTest, DrainEndsAtItsDeadline) {
+TEST_F(LoopTest, drain_ends_at_its_deadline) {
   start();
   TestClient waiting(port);
   ASSERT_TRUE(waiting.send(get("/later")));
@@ -481,7 +481,7 @@ TEST_F(LoopTest, DrainEndsAtItsDeadline) {
   EXPECT_EQ(loop.counters().drain_cut.value(), 1U);
 }
 
-TEST_F(LoopTest, TooFewFileDescriptorsIsNotSpunOn) {
+TEST_F(LoopTest, too_few_file_descriptors_is_not_spun_on) {
   start();
   TestClient client;  // its descriptor is there before there are none
   // ubsan needs a descriptor to look at a class for the first time: what the log uses must have been used before.
@@ -504,7 +504,7 @@ TEST_F(LoopTest, TooFewFileDescriptorsIsNotSpunOn) {
   EXPECT_EQ(client.read_answer()->body, "/there");
 }
 
-TEST_F(LoopTest, TicksAndRunsWhatIsPosted) {
+TEST_F(LoopTest, ticks_and_runs_what_is_posted) {
   std::atomic<int> ticks{0};
   loop.on_tick([&] { ++ticks; });
   start();
@@ -513,7 +513,7 @@ TEST_F(LoopTest, TicksAndRunsWhatIsPosted) {
   EXPECT_EQ(on_loop([] { return std::this_thread::get_id(); }), loops_thread);
 }
 
-TEST(Listening, SharesAPortBetweenLoopsButWithNoOtherServer) {
+TEST(Listening, shares_a_port_between_loops_but_with_no_other_server) {
   const auto mine = open_listening("127.0.0.1", 0, 3);
   ASSERT_TRUE(mine) << mine.error().what;
   EXPECT_EQ(mine->sockets.size(), 3U);
@@ -524,7 +524,7 @@ TEST(Listening, SharesAPortBetweenLoopsButWithNoOtherServer) {
   EXPECT_TRUE(other.error().what.contains("choose another port")) << other.error().what;
 }
 
-TEST(Listening, RefusesWhatIsNoAddressOfOurs) {
+TEST(Listening, refuses_what_is_no_address_of_ours) {
   for (const auto* address : {"no.such.name", "", "203.0.113.7", "300.1.1.1"}) {
     const auto sockets = open_listening(address, 0, 1);
     ASSERT_FALSE(sockets) << address;

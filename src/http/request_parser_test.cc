@@ -55,15 +55,15 @@ std::string read(std::string_view bytes, const Limits& limits = {}) {
 
 std::string refused(Malformed kind) { return "malformed " + std::string(to_string(kind)); }
 
-TEST(RequestParser, GivesARequestWithItsPartsInPlace) {
+TEST(RequestParser, gives_a_request_with_its_parts_in_place) {
   EXPECT_EQ(read("POST /v1/campaigns/lunch/claims?a=b HTTP/1.1\r\nHost: h:80\r\nX-User:  u 1 \r\nEmpty:\r\n\r\n"),
             "POST /v1/campaigns/lunch/claims?a=b Host=h:80 X-User=u 1 Empty= body= keep\n");
 }
 
-TEST(RequestParser, GivesPipelinedRequestsInOrderEachWithItsBody) {
+TEST(RequestParser, gives_pipelined_requests_in_order_each_with_its_body) {
   EXPECT_EQ(read("POST /1 HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc"
                  "POST /2 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: Chunked\r\n\r\n"
-                 "2;name=\"va lue\"\r\nde\r\n1\r\nf\r\n0\r\nX-Trailer: t\r\n\r\n"
+                 "2;name=value\r\nde\r\n1\r\nf\r\n0\r\nX-Trailer: t\r\n\r\n"
                  "\r\nGET /3 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
                  "GET /4 HTTP/1.1\r\nHo"),
             "POST /1? Host=h Content-Length=3 body=abc keep\n"
@@ -72,7 +72,7 @@ TEST(RequestParser, GivesPipelinedRequestsInOrderEachWithItsBody) {
             "rest");
 }
 
-TEST(RequestParser, SpeaksHttp10) {
+TEST(RequestParser, speaks_http_10) {
   EXPECT_EQ(read("GET / HTTP/1.0\r\n\r\n"), "GET /? body= close\n");
   EXPECT_EQ(read("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"), "GET /? Connection=keep-alive body= keep\n");
   EXPECT_EQ(read("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
@@ -80,7 +80,7 @@ TEST(RequestParser, SpeaksHttp10) {
   EXPECT_EQ(read("POST / HTTP/1.0\r\nExpect: cake\r\n\r\n"), "POST /? Expect=cake body= close\n");
 }
 
-TEST(RequestParser, ShowsTheRoutesEveryFieldOfAName) {
+TEST(RequestParser, shows_the_routes_every_field_of_a_name) {
   Limits limits;
   RequestParser parser(limits);
   const std::string_view bytes = "GET / HTTP/1.1\r\nHost: h\r\nX-User: alice\r\nx-user: bob\r\n\r\n";
@@ -106,7 +106,7 @@ std::string with_chunks(std::string_view chunks) {
 }
 
 /// Two readers of one byte stream must not see two different requests: each of these has been such a case.
-TEST(RequestParser, RefusesWhatCouldBeReadInTwoWays) {
+TEST(RequestParser, refuses_what_could_be_read_in_two_ways) {
   const std::vector<Case> cases{
       {"no method", " / HTTP/1.1\r\nHost: h\r\n\r\n", Malformed::request_line},
       {"bad method", "G@T / HTTP/1.1\r\nHost: h\r\n\r\n", Malformed::request_line},
@@ -178,6 +178,9 @@ TEST(RequestParser, RefusesWhatCouldBeReadInTwoWays) {
       {"chunk longer than its size", with_chunks("1\r\nab\r\n0\r\n\r\n"), Malformed::chunk},
       {"chunk with bare LF", with_chunks("1\na\n0\n\n\r\n"), Malformed::chunk},
       {"line feed in a quoted extension", with_chunks("1;a=\"\n\"\r\na\r\n0\r\n\r\n"), Malformed::chunk},
+      {"quoted extension", with_chunks("1;a=\"b\"\r\na\r\n0\r\n\r\n"), Malformed::chunk},
+      {"quoted extension over lines", with_chunks("1;a=\"b\r\na\r\n\"\r\n"), Malformed::chunk},
+      {"quoted extension of the last chunk", with_chunks("1\r\na\r\n0;a=\"\r\n\r\n\"\r\n\r\n"), Malformed::chunk},
       {"bad chunk extension", with_chunks("1 a\r\na\r\n0\r\n\r\n"), Malformed::chunk},
       {"bad trailer", with_chunks("0\r\nX User: a\r\n\r\n"), Malformed::chunk},
       {"Content-Length in the trailer", with_chunks("0\r\nContent-Length: 5\r\n\r\n"), Malformed::chunk},
@@ -187,12 +190,12 @@ TEST(RequestParser, RefusesWhatCouldBeReadInTwoWays) {
   }
 }
 
-TEST(RequestParser, TrailersAreNoFields) {
+TEST(RequestParser, trailers_are_no_fields) {
   EXPECT_EQ(read(with_chunks("0\r\nX-User: mallory\r\nHost: other\r\n\r\n")),
             "POST /? Host=h Transfer-Encoding=chunked body= keep\n");
 }
 
-TEST(RequestParser, TargetHeaderFieldsAndBodyHaveLimits) {
+TEST(RequestParser, target_header_fields_and_body_have_limits) {
   Limits limits;
   limits.target_bytes = 100;
   limits.header_bytes = 500;
@@ -230,7 +233,7 @@ TEST(RequestParser, TargetHeaderFieldsAndBodyHaveLimits) {
   EXPECT_EQ(read(with_chunks("ffffffffffffffff\r\n"), limits), refused(Malformed::body_too_large));
 }
 
-TEST(RequestParser, AChunkLineThatNeverEndsIsRefused) {
+TEST(RequestParser, a_chunk_line_that_never_ends_is_refused) {
   EXPECT_EQ(read(with_chunks("1;" + std::string(Limits::chunk_line_bytes_max, 'a'))), refused(Malformed::chunk));
   EXPECT_EQ(read(with_chunks(std::string(Limits::chunk_line_bytes_max + 1, '0'))), refused(Malformed::chunk));
   std::string trailers = "0\r\n";
@@ -238,13 +241,13 @@ TEST(RequestParser, AChunkLineThatNeverEndsIsRefused) {
   EXPECT_EQ(read(with_chunks(trailers)), refused(Malformed::chunk));
 }
 
-TEST(RequestParser, LongBodiesPassThroughASmallBuffer) {
+TEST(RequestParser, long_bodies_pass_through_a_small_buffer) {
   const std::string body(60'000, 'x');
   EXPECT_TRUE(read(with_field("Content-Length: 60000") + body + "GET /n HTTP/1.1\r\nHost: h\r\n\r\n")
                   .ends_with("body=" + body + " keep\nGET /n? Host=h body= keep\n"));
 }
 
-TEST(RequestParser, SaysOnceThatTheClientWaitsForContinue) {
+TEST(RequestParser, says_once_that_the_client_waits_for_continue) {
   Limits limits;
   const auto feed = [](RequestParser& parser, std::string_view bytes) {
     std::memcpy(parser.room().data(), bytes.data(), bytes.size());
@@ -263,7 +266,7 @@ TEST(RequestParser, SaysOnceThatTheClientWaitsForContinue) {
   EXPECT_FALSE(parser.take_wants_continue());
 }
 
-TEST(RequestParser, HandsItsRestOverAtEveryByte) {
+TEST(RequestParser, hands_its_rest_over_at_every_byte) {
   Limits limits;
   const std::string bytes =
       "GET /1 HTTP/1.1\r\nHost: h\r\n\r\n"

@@ -15,7 +15,7 @@ std::string sent(const ReadyResponse& response, ReadyResponse::Connection connec
   return out;
 }
 
-TEST(Response, IsTheLeastThatAClientNeeds) {
+TEST(Response, is_the_least_that_a_client_needs) {
   const ReadyResponse ready(
       Response{.status = 409, .content_type = "text/plain", .fields = {{"A", "b"}}, .body = "no"});
   const std::string head = "before|HTTP/1.1 409 Conflict\r\nContent-Type: text/plain\r\nContent-Length: 2\r\nA: b\r\n";
@@ -26,12 +26,12 @@ TEST(Response, IsTheLeastThatAClientNeeds) {
   EXPECT_EQ(ready.body(), "no");
 }
 
-TEST(Response, NotModifiedStatesNoLength) {
+TEST(Response, not_modified_states_no_length) {
   const ReadyResponse ready(Response{.status = 304, .content_type = "a/b", .fields = {{"ETag", "\"x\""}}, .body = ""});
   EXPECT_EQ(sent(ready, ReadyResponse::Connection::implied), "before|HTTP/1.1 304 Not Modified\r\nETag: \"x\"\r\n\r\n");
 }
 
-TEST(Problem, IsRfc9457WithAHint) {
+TEST(Problem, is_rfc_9457_with_a_hint) {
   const Response response = Problem{.status = 503,
                                     .type = "stale",
                                     .title = "Not fresh",
@@ -51,7 +51,7 @@ TEST(Problem, IsRfc9457WithAHint) {
   EXPECT_EQ(response.fields.back(), (std::pair<std::string, std::string>("Retry-After", "2")));
 }
 
-TEST(Problem, EveryMalformedRequestHasItsOwnWords) {
+TEST(Problem, every_malformed_request_has_its_own_words) {
   std::set<std::string> words;
   std::set<std::string> details;
   for (std::size_t i = 0; i < malformed_kinds; ++i) {

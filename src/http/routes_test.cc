@@ -202,7 +202,7 @@ class RoutesTest : public testing::Test {
   std::uint16_t admin_port_ = 0;
 };
 
-TEST_F(RoutesTest, WonIsTheSameBodyForEver) {
+TEST_F(RoutesTest, won_is_the_same_body_for_ever) {
   open("lunch", 5);
   const auto first = claim_and_commit("lunch", "al\"i\\ce");
   EXPECT_EQ(first.status, 201);
@@ -221,7 +221,7 @@ TEST_F(RoutesTest, WonIsTheSameBodyForEver) {
   EXPECT_EQ(mine("lunch", "al\"i\\ce").body, first.body);
 }
 
-TEST_F(RoutesTest, TheRefusedAreToldWhy) {
+TEST_F(RoutesTest, the_refused_are_told_why) {
   open("sold", 1);
   claim_and_commit("sold", "alice");
   expect_problem(claim("sold", "bob"), 409, "sold-out");
@@ -248,7 +248,7 @@ TEST_F(RoutesTest, TheRefusedAreToldWhy) {
   EXPECT_EQ(mine("over", "bob").body, R"({"campaign":"over","answer":"closed"})");
 }
 
-TEST_F(RoutesTest, WhoWaitsTooLongIsToldPending) {
+TEST_F(RoutesTest, who_waits_too_long_is_told_pending) {
   open("slow", 5);
   TestClient client(port_);
   ASSERT_TRUE(client.send(request("POST", "/v1/campaigns/slow/claims", "X-User: u\r\n")));
@@ -264,7 +264,7 @@ TEST_F(RoutesTest, WhoWaitsTooLongIsToldPending) {
   EXPECT_TRUE(pending->has("Cache-Control: no-store"));
 }
 
-TEST_F(RoutesTest, AClientThatLeftIsNotWaitedFor) {
+TEST_F(RoutesTest, a_client_that_left_is_not_waited_for) {
   open("left", 5);
   TestClient client(port_);
   ASSERT_TRUE(client.send(request("POST", "/v1/campaigns/left/claims", "X-User: u\r\n")));
@@ -279,7 +279,7 @@ TEST_F(RoutesTest, AClientThatLeftIsNotWaitedFor) {
   EXPECT_EQ(claim("left", "u").status, 200);
 }
 
-TEST_F(RoutesTest, ThereMustBeACampaignAndAUser) {
+TEST_F(RoutesTest, there_must_be_a_campaign_and_a_user) {
   open("lunch", 5);
   expect_problem(claim("nosuch", "u"), 404, "no-campaign");
   expect_problem(mine("nosuch", "u"), 404, "no-campaign");
@@ -294,7 +294,7 @@ TEST_F(RoutesTest, ThereMustBeACampaignAndAUser) {
   EXPECT_TRUE(claim("lunch", "").body.contains("127.0.0.1"));
 }
 
-TEST_F(RoutesTest, AStaleNodeKnowsOnlyWhatIsWon) {
+TEST_F(RoutesTest, a_stale_node_knows_only_what_is_won) {
   open("lunch", 5);
   claim_and_commit("lunch", "alice");
   on_loop([&] { clock_.advance(6s); });
@@ -305,7 +305,7 @@ TEST_F(RoutesTest, AStaleNodeKnowsOnlyWhatIsWon) {
   EXPECT_EQ(claim("lunch", "alice").status, 200);
 }
 
-TEST_F(RoutesTest, ACampaignHasATagAndAServerTime) {
+TEST_F(RoutesTest, a_campaign_has_a_tag_and_a_server_time) {
   show(Opened{.campaign = "page", .name = "Lunch \"&\" more", .quota = 3, .closes_at = clock_.now() + 1h});
   const auto page = ask(port_, request("GET", "/v1/campaigns/page"));
   EXPECT_EQ(page.status, 200);
@@ -327,7 +327,7 @@ TEST_F(RoutesTest, ACampaignHasATagAndAServerTime) {
   EXPECT_EQ(ask(port_, request("HEAD", "/v1/campaigns/page")).status, 200);
 }
 
-TEST_F(RoutesTest, WrongPathsAndMethods) {
+TEST_F(RoutesTest, wrong_paths_and_methods) {
   for (const auto* path : {"/", "/v1", "/v1/campaigns", "/v1/campaigns/", "/v1/campaigns/a/", "/v1/campaigns//claims",
                            "/v1/campaigns/a/claims/", "/v1/campaigns/a/claims/you", "/metrics", "/v1/parked"}) {
     expect_problem(ask(port_, request("GET", path)), 404, "no-route");
@@ -352,7 +352,7 @@ TEST_F(RoutesTest, WrongPathsAndMethods) {
   expect_problem(ask(admin_port_, request("GET", "/nosuch")), 404, "no-route");
 }
 
-TEST_F(RoutesTest, HealthIsOnBothListeners) {
+TEST_F(RoutesTest, health_is_on_both_listeners) {
   for (const auto port : {port_, admin_port_}) {
     EXPECT_EQ(ask(port, request("GET", "/livez")).status, 200);
     EXPECT_EQ(ask(port, request("GET", "/readyz")).body, R"({"ready":true})");
@@ -364,7 +364,7 @@ TEST_F(RoutesTest, HealthIsOnBothListeners) {
   EXPECT_EQ(ask(port_, request("GET", "/livez")).status, 200);
 }
 
-TEST_F(RoutesTest, BeforeTheStartThereIsHealthOnly) {
+TEST_F(RoutesTest, before_the_start_there_is_health_only) {
   on_loop([&] {
     front_.set_next(nullptr);
     reasons_ = {"starting"};
@@ -376,7 +376,7 @@ TEST_F(RoutesTest, BeforeTheStartThereIsHealthOnly) {
   EXPECT_TRUE(early.has("Retry-After: 1"));
 }
 
-TEST_F(RoutesTest, ACampaignIsMadeOnce) {
+TEST_F(RoutesTest, a_campaign_is_made_once) {
   const std::string body =
       R"({"id":"lunch","name":"Lunch","quota":5,"issue_rate":2.5,"closes_at":"2099-01-01T00:00:00Z"})";
   const auto made = admin_and_commit(request("POST", "/v1/campaigns", "", body));
@@ -400,7 +400,7 @@ TEST_F(RoutesTest, ACampaignIsMadeOnce) {
   EXPECT_TRUE(Json::parse(bare.body)["issue_rate"].is_null());
 }
 
-TEST_F(RoutesTest, WrongBodiesAreToldWhatIsWrong) {
+TEST_F(RoutesTest, wrong_bodies_are_told_what_is_wrong) {
   struct Case {
     std::string body;
     std::string_view word;
@@ -451,7 +451,7 @@ TEST_F(RoutesTest, WrongBodiesAreToldWhatIsWrong) {
   EXPECT_TRUE(standings_.campaigns().empty());
 }
 
-TEST_F(RoutesTest, WhatMayBeChangedIsChanged) {
+TEST_F(RoutesTest, what_may_be_changed_is_changed) {
   open("lunch", 5);
   const auto patch = [](std::string_view body) { return request("PATCH", "/v1/campaigns/lunch", "", body); };
   const auto raised = admin_and_commit(patch(R"({"quota":7,"closes_at":"2099-01-01T00:00:00Z","paused":true})"), 3);
@@ -472,7 +472,7 @@ TEST_F(RoutesTest, WhatMayBeChangedIsChanged) {
   expect_problem(ask(admin_port_, patch(R"({"quota":9})")), 409, "closed");
 }
 
-TEST_F(RoutesTest, TwoOperatorsAtOnceAndAJournalThatDoesNotTakeIt) {
+TEST_F(RoutesTest, two_operators_at_once_and_a_journal_that_does_not_take_it) {
   open("lunch", 5);
   const std::string pause = request("PATCH", "/v1/campaigns/lunch", "", R"({"paused":true})");
   const std::string close = request("PATCH", "/v1/campaigns/lunch", "", R"({"closes_at":"2099-01-01T00:00:00Z"})");
@@ -492,7 +492,7 @@ TEST_F(RoutesTest, TwoOperatorsAtOnceAndAJournalThatDoesNotTakeIt) {
   EXPECT_TRUE(asks_back(full));
 }
 
-TEST_F(RoutesTest, CampaignsComeInPagesInTheOrderOfCreation) {
+TEST_F(RoutesTest, campaigns_come_in_pages_in_the_order_of_creation) {
   for (const auto* id : {"c", "a", "b"}) open(id, 1);
   const auto page = [&](std::string_view query) {
     return Json::parse(ask(admin_port_, request("GET", "/v1/campaigns" + std::string(query))).body);
@@ -511,7 +511,7 @@ TEST_F(RoutesTest, CampaignsComeInPagesInTheOrderOfCreation) {
   EXPECT_TRUE(ask(admin_port_, request("GET", "/v1/campaigns?limt=1")).body.contains("did you mean limit?"));
 }
 
-TEST_F(RoutesTest, CouponsComeAsJsonLinesAndCsv) {
+TEST_F(RoutesTest, coupons_come_as_json_lines_and_csv) {
   open("lunch", 5);
   for (std::uint32_t rank = 1; rank <= 3; ++rank) {
     store_.rows.push_back({.campaign = "lunch",
@@ -550,7 +550,7 @@ TEST_F(RoutesTest, CouponsComeAsJsonLinesAndCsv) {
   expect_problem(ask(admin_port_, request("GET", path)), 503, "unavailable");
 }
 
-TEST_F(RoutesTest, ParkedCouponsAreShownAndTriedAgain) {
+TEST_F(RoutesTest, parked_coupons_are_shown_and_tried_again) {
   EXPECT_EQ(ask(admin_port_, request("GET", "/v1/parked")).body, R"({"parked":[]})");
   on_loop([&] {
     store_.parked_entries.push_back({.number = 2,
@@ -575,7 +575,7 @@ TEST_F(RoutesTest, ParkedCouponsAreShownAndTriedAgain) {
   expect_problem(ask(admin_port_, request("GET", "/v1/parked")), 503, "unavailable");
 }
 
-TEST_F(RoutesTest, TheAdminListenerWantsItsToken) {
+TEST_F(RoutesTest, the_admin_listener_wants_its_token) {
   on_loop([&] { make_admin("s3cret"); });
   for (const auto* fields :
        {"Authorization: Bearer wrong\r\n", "Authorization: Bearer s3cre\r\n", "Authorization: Bearer\r\n",
@@ -591,7 +591,7 @@ TEST_F(RoutesTest, TheAdminListenerWantsItsToken) {
     EXPECT_EQ(ask(admin_port_, request("GET", path)).status, 200);
 }
 
-TEST_F(RoutesTest, WithoutATokenNoWebPageMayActForTheOperator) {
+TEST_F(RoutesTest, without_a_token_no_web_page_may_act_for_the_operator) {
   open("lunch", 5);
   const std::string close = R"({"closed":true})";
   expect_problem(ask(admin_port_, request("PATCH", "/v1/campaigns/lunch", "Origin: http://evil.example\r\n", close)),
@@ -601,14 +601,14 @@ TEST_F(RoutesTest, WithoutATokenNoWebPageMayActForTheOperator) {
   EXPECT_EQ(admin_and_commit(request("PATCH", "/v1/campaigns/lunch", "Origin: http://h\r\n", close)).status, 200);
 }
 
-TEST_F(RoutesTest, MetricsAreText) {
+TEST_F(RoutesTest, metrics_are_text) {
   const auto metrics = ask(admin_port_, request("GET", "/metrics"));
   EXPECT_EQ(metrics.body, "firstcome_build_info 1\n");
   EXPECT_TRUE(metrics.has("Content-Type: text/plain; version=0.0.4; charset=utf-8"));
 }
 
 /// Whatever changes about a campaign, what is kept for the refused stays few.
-TEST(Answers, KeepAFewResponsesACampaign) {
+TEST(Answers, keep_a_few_responses_a_campaign) {
   Standings standings;
   standings.apply({1, Time{}, Opened{.campaign = "lunch", .quota = 1}});
   Answers answers;
