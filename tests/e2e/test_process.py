@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import re
 import resource
 import shutil
 import signal
@@ -209,6 +210,38 @@ class Journal(Folder):
                 server.admin("GET", "/v1/campaigns/kept/coupons").json()["coupons"]) == 30)
         after = run("verify", "--data", self.data)
         self.assertEqual(after.returncode, 0, after)
+
+
+class Backup(Folder):
+    def test_the_recipe_of_the_docs(self):
+        """The commands of docs/operations.md as they stand there, but for the folders."""
+        page = (pathlib.Path(__file__).parents[2] / "docs/operations.md").read_text()
+        chapter = re.search(r"^## Back up and restore$(.*?)^## ", page, re.M | re.S)[1]
+        recipe = "\n".join(line[4:] for line in chapter.splitlines() if line.startswith("    "))
+        self.assertIn("kill -TERM", recipe)
+        backups = self.folder / "backups"
+        backups.mkdir()
+        recipe = recipe.replace("/var/lib/firstcome", str(self.data)).replace("/backup/", f"{backups}/")
+        with Server(folder=self.folder) as server:
+            server.create("kept", 100)
+            bodies = [server.claim("kept", f"u{number}").body for number in range(30)]
+            path = f"{pathlib.Path(FIRSTCOME).parent}:{os.environ['PATH']}"
+            shell = subprocess.Popen(["bash", "-euo", "pipefail", "-c", recipe], env={**os.environ, "PATH": path},
+                                     stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            self.assertEqual(server.process.wait(30), 0)
+            printed, _ = shell.communicate(timeout=30)
+            self.assertEqual(shell.returncode, 0, printed)
+            self.assertIn("exact", printed)
+            # The disaster, and the restore.
+            server.process.stdout.close()
+            shutil.rmtree(self.data)
+            (backup,) = backups.iterdir()
+            shutil.copytree(backup, self.data)
+            server.start()
+            for number, body in enumerate(bodies):
+                again = server.claim("kept", f"u{number}")
+                self.assertEqual((again.status, again.body), (200, body))
+            self.assertEqual(server.claim("kept", "one-more").json()["rank"], 31)
 
 
 class Words(Folder):
