@@ -76,7 +76,7 @@ std::string render_text(const Report& report) {
   text += fmt::format("  network    {} connections, opened {}, refused {}; the rush used {:.2f} s of CPU\n",
                       grouped(report.connections), grouped(report.connections_opened),
                       grouped(report.connections_refused), report.cpu_seconds);
-  text += times("latency", report.latency) + times("service", report.service) + times("until final", report.waited);
+  text += times("latency", report.latency) + times("service", report.service) + times("to final", report.waited);
   text += "  latency of an attempt, from the time it was meant for to its answer:\n" + drawn(report.latency);
   if (report.malformed > 0)
     text += fmt::format("  {} answers were not as they must be; the first: {}\n", grouped(report.malformed),

@@ -367,6 +367,15 @@ TEST_F(RushTest, an_answer_that_is_not_ours_is_cut_and_counted) {
   EXPECT_EQ(report.malformed_sample, R"(201 {"answer":"won"})");
 }
 
+TEST_F(RushTest, a_user_with_one_final_answer_has_it) {
+  options.repeat = 1;
+  options.attempts_max = 1;
+  const auto report = rush([](const Heard& heard) { return heard.nth == 1 ? won("u1", 1) : Reply::json(202, "{}"); });
+  EXPECT_EQ(of(report.attempts_told, Told::pending), 1u);
+  EXPECT_EQ(of(report.users_told, Told::won), 1u);
+  EXPECT_EQ(report.users_without_final, 0u);
+}
+
 TEST_F(RushTest, attempts_are_bounded) {
   options.attempts_max = 3;
   options.retry_after_ms_max = Millis(20);

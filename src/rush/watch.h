@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <limits>
 
 namespace firstcome::rush {
 
@@ -9,7 +10,18 @@ namespace firstcome::rush {
 /// machine can be compared by it; base/clock.h counts milliseconds, which is too coarse for an order.
 class Watch {
  public:
-  Watch() : offset_(wall_us() - steady_us()) {}
+  /// Between two looks at the steady clock the wall clock is known to lie; the closest two of a few, since this process
+  /// may have been put aside between them, and verify compares the histories of several processes to the microsecond.
+  Watch() {
+    constexpr int looks = 16;
+    std::int64_t closest_us = std::numeric_limits<std::int64_t>::max();
+    for (int look = 0; look < looks; ++look) {
+      const std::int64_t before_us = steady_us(), wall = wall_us(), after_us = steady_us();
+      if (after_us - before_us >= closest_us) continue;
+      closest_us = after_us - before_us;
+      offset_ = wall - before_us - closest_us / 2;
+    }
+  }
 
   std::int64_t now_us() const { return steady_us() + offset_; }
 
@@ -21,7 +33,7 @@ class Watch {
   static std::int64_t wall_us() { return us<std::chrono::system_clock>(); }
   static std::int64_t steady_us() { return us<std::chrono::steady_clock>(); }
 
-  std::int64_t offset_;
+  std::int64_t offset_ = 0;
 };
 
 }  // namespace firstcome::rush
