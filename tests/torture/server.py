@@ -1,0 +1,154 @@
+"""A `firstcome serve` that is killed, and started again on the same folder and ports."""
+
+import contextlib
+import dataclasses
+import os
+import random
+import select
+import signal
+import socket
+import subprocess
+import time
+
+READY = b"firstcome is ready"
+READY_S_MAX = 60
+STOP_S_MAX = 30
+CONNECTIONS_MAX = 4000  # fits a modest limit of file descriptors
+
+_OFFSET_NS = time.time_ns() - time.monotonic_ns()
+
+
+class Broken(Exception):
+    """A promise is broken, or the server did what it never should."""
+
+
+def now_us():
+    """Microseconds since the epoch that never go back, as in a rush's history."""
+    return (time.monotonic_ns() + _OFFSET_NS) // 1000
+
+
+def free_ports(count):
+    """Below the range from which the system takes ports for outgoing connections: while the server is down, a client
+    that tries to connect could be given the very port as its own, and would meet itself."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
+        ephemeral = int(file.read().split()[0])
+    ports = []
+    for port in random.SystemRandom().sample(range(max(2000, ephemeral - 20000), ephemeral), 500):
+        with contextlib.closing(socket.socket()) as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            ports.append(port)
+        if len(ports) == count:
+            return ports
+    raise RuntimeError("no free ports on the loopback")
+
+
+@dataclasses.dataclass
+class Life:
+    """One life of the server. Times by now_us()."""
+
+    began_us: int
+    failpoint: str | None
+    ready_us: int | None = None
+    killed_us: int | None = None  # just before SIGKILL was sent; none where a failpoint did it
+    ended_us: int | None = None  # when it was seen to be over: all its connections are closed by then
+    code: int | None = None
+
+
+class Server:
+    def __init__(self, program, data, log_path):
+        self.program, self.data = program, data
+        self.port, self.admin_port = free_ports(2)
+        self.log = open(log_path, "ab")
+        self.process, self.life, self.said = None, None, b""
+
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self, failpoint=None):
+        environment = {**os.environ, **({"FIRSTCOME_FAILPOINT": failpoint} if failpoint else {})}
+        self.said = b""
+        self.life = Life(now_us(), failpoint)
+        self.process = subprocess.Popen(
+            [self.program, "serve", "--data", self.data, "--listen", f"127.0.0.1:{self.port}",
+             "--admin-listen", f"127.0.0.1:{self.admin_port}", "--connections-max", str(CONNECTIONS_MAX),
+             "--issue-rate-total", "0"],
+            stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.PIPE, env=environment)
+        self.pidfd = os.pidfd_open(self.process.pid)
+        return self.life
+
+    def _wait(self, seconds, condition):
+        """Until condition() or until it is over; true if the condition came first."""
+        poll = select.poll()
+        poll.register(self.pidfd, select.POLLIN)
+        poll.register(self.process.stderr, select.POLLIN)
+        end = time.monotonic() + seconds
+        while not condition():
+            if self.life.code is not None:
+                return False
+            left = end - time.monotonic()
+            if left <= 0:
+                return False
+            ready = [fd for fd, _ in poll.poll(left * 1000 + 1)]
+            over = self.pidfd in ready
+            if over:
+                self.life.ended_us = now_us()
+            if self.process.stderr.fileno() in ready:
+                self._listen()
+            if over:
+                self._reap()
+        return True
+
+    def _listen(self):
+        heard = os.read(self.process.stderr.fileno(), 1 << 16)
+        self.log.write(heard)
+        self.said = (self.said + heard)[-4096:]
+        if self.life.ready_us is None and READY in self.said:
+            self.life.ready_us = now_us()
+
+    def _reap(self):
+        self.life.code = self.process.wait()
+        self.log.write(self.process.stderr.read())
+        self.log.flush()
+        self.process.stderr.close()
+        os.close(self.pidfd)
+
+    def await_ready(self):
+        """False: it ended first, by a failpoint."""
+        if self._wait(READY_S_MAX, lambda: self.life.ready_us is not None):
+            return True
+        if self.life.code is None:
+            raise Broken(f"the server was not ready within {READY_S_MAX} s")
+        self._expect_killed()
+        return False
+
+    def await_end(self, seconds):
+        """True if it was killed within this time by its failpoint; else it goes on."""
+        self._wait(seconds, lambda: False)
+        if self.life.code is None:
+            return False
+        self._expect_killed()
+        return True
+
+    def _expect_killed(self):
+        if self.life.failpoint is None or self.life.code != -signal.SIGKILL:
+            raise Broken(f"nobody killed the server, and it ended with {self.life.code}")
+
+    def kill(self):
+        self.life.killed_us = now_us()
+        self.process.kill()
+        self._wait(STOP_S_MAX, lambda: False)
+        if self.life.code != -signal.SIGKILL:
+            raise Broken(f"the server ended with {self.life.code} just before it was killed")
+
+    def stop(self):
+        """SIGTERM; it must end with 0."""
+        self.process.terminate()
+        self._wait(STOP_S_MAX, lambda: False)
+        if self.life.code != 0:
+            raise Broken(f"after SIGTERM the server ended with {self.life.code} (None: not within {STOP_S_MAX} s)")
+
+    def close(self):
+        if self.process and self.life.code is None:
+            self.process.kill()
+            self._wait(STOP_S_MAX, lambda: False)
+        self.log.close()
