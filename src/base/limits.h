@@ -20,7 +20,7 @@ inline constexpr std::size_t campaign_name_bytes_max = 200;
 inline constexpr std::uint32_t quota_max_default = 5'000'000;
 inline constexpr std::uint32_t places_max_default = 20'000'000;  // the sum of all quotas
 inline constexpr std::uint32_t campaigns_max_default = 10'000;
-inline constexpr std::uint32_t campaigns_limit = 100'000;  // the largest campaigns_max that may be set
+inline constexpr std::uint32_t campaigns_limit = 100'000;   // the largest campaigns_max that may be set
 inline constexpr double issue_rate_default = 1'000;         // rows per second and campaign; 0 means unlimited
 inline constexpr double issue_rate_total_default = 10'000;  // rows per second for the store; 0 means unlimited
 

@@ -37,7 +37,7 @@ Result<rush::Options> options_of(const Words& words) {
   const auto users = words.count("--users", options.users, 1, rush::users_max);
   const auto first = words.count("--user-first", options.user_first, 1);
   const auto connections = words.count("--connections", options.connections, 1, rush::connections_max);
-  const auto attempts = words.count("--attempts-max", options.attempts_max, 1);
+  const auto attempts = words.count("--attempts-max", options.attempts_max, 1, 65535);
   const auto seed = words.count("--seed", options.seed);
   const auto answer_ms = words.count("--answer-ms-max", static_cast<std::uint64_t>(options.answer_ms_max.count()), 1);
   const auto retry_ms =
