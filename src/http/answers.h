@@ -56,6 +56,7 @@ class Answers {
   const ReadyResponse& made(Response response);
 
   std::unordered_map<const Campaign*, std::vector<Kept>> kept_;
+  Response won_{.fields = {{"Cache-Control", "no-store"}}};
   ReadyResponse made_;
 };
 

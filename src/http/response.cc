@@ -1,7 +1,5 @@
 #include "http/response.h"
 
-#include <fmt/format.h>
-
 #include "base/assert.h"
 
 namespace firstcome::http {
@@ -59,22 +57,24 @@ std::string_view reason_of(int status) {
   }
 }
 
-ReadyResponse::ReadyResponse(const Response& response) : status_(response.status) {
+void ReadyResponse::assign(const Response& response) {
+  status_ = response.status;
   MUST(!reason_of(status_).empty(), "a status that we send has a reason phrase");
   // RFC 9110, 8.6: neither of these may state the length of a body that it does not have.
   const bool never_has_body = status_ == 204 || status_ == 304;
   MUST(!never_has_body || response.body.empty(), "204 and 304 have no body");
 
+  bytes_.clear();
   bytes_.reserve(256 + response.body.size());
-  auto out = std::back_inserter(bytes_);
-  fmt::format_to(out, "HTTP/1.1 {} {}\r\n", status_, reason_of(status_));
+  const auto append = [this](auto... parts) { (bytes_.append(parts), ...); };
+  append("HTTP/1.1 ", std::to_string(status_), " ", reason_of(status_), "\r\n");
   if (!never_has_body) {
-    if (!response.content_type.empty()) fmt::format_to(out, "Content-Type: {}\r\n", response.content_type);
-    fmt::format_to(out, "Content-Length: {}\r\n", response.body.size());
+    if (!response.content_type.empty()) append("Content-Type: ", std::string_view(response.content_type), "\r\n");
+    append("Content-Length: ", std::to_string(response.body.size()), "\r\n");
   }
   for (const auto& [name, value] : response.fields) {
     MUST(value.find_first_of("\r\n") == std::string::npos, "a field value is one line");
-    fmt::format_to(out, "{}: {}\r\n", name, value);
+    append(std::string_view(name), ": ", std::string_view(value), "\r\n");
   }
   fields_end_ = bytes_.size();
   bytes_ += "\r\n";

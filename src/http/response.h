@@ -33,7 +33,10 @@ class ReadyResponse {
   enum class Connection : unsigned char { implied, close, keep_alive };
 
   ReadyResponse() = default;
-  explicit ReadyResponse(const Response& response);
+  explicit ReadyResponse(const Response& response) { assign(response); }
+
+  /// Becomes another response in the storage that it has: winners' answers are each made once.
+  void assign(const Response& response);
 
   void append_to(std::string& out, Connection connection, bool with_body) const;
 
