@@ -53,6 +53,14 @@ bool Issuer::Course::has_work() const {
   return (progress ? progress->rank : 0) < campaign->winners().size() || changes < campaign->changes().size();
 }
 
+/// What a fault does not end: the rate, and what the journal has been told.
+void Issuer::Course::keep(Course& before) {
+  pace = std::move(before.pace);
+  issued_told = before.issued_told;
+  issued_parked_told = before.issued_parked_told;
+  issued_again = before.issued_again;
+}
+
 Result<void> Issuer::check() { return read_store(); }
 
 Uptime Issuer::step() {
@@ -66,6 +74,10 @@ Uptime Issuer::step() {
       return not_before_;
     }
     beat_due_ = now + beat_every;
+    // A parked coupon may be retried through another node: only the store tells.
+    if (std::ranges::any_of(courses_, [](const Course& course) { return !course.parked_ranks.empty(); })) {
+      in_step_with_store_ = false;
+    }
     if (*held != at_work_) {
       at_work_ = *held;
       in_step_with_store_ = false;
@@ -113,7 +125,7 @@ Result<void> Issuer::read_store() {
   find_new_campaigns();
   std::unordered_map<const Campaign*, Course*> course_of;
   for (std::size_t i = 0; i < courses_.size(); ++i) {
-    if (i < before.size()) courses_[i].pace = std::move(before[i].pace);  // the rate holds over a fault, too
+    if (i < before.size()) courses_[i].keep(before[i]);
     course_of.emplace(courses_[i].campaign, &courses_[i]);
   }
   for (const Progress& row : *rows) {

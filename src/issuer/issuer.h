@@ -79,6 +79,7 @@ class Issuer {
     Uptime issued_again{};
     bool stopped = false;  // too many parked
     bool has_work() const;
+    void keep(Course& before);
   };
 
   struct Batch {

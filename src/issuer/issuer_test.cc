@@ -334,6 +334,21 @@ TEST_F(IssuerTest, too_many_parked_stop_their_campaign_only) {
   EXPECT_EQ(rows("lunch").size() + store_.parked_now.size(), 20U);
 }
 
+TEST_F(IssuerTest, a_retry_through_another_node_is_noticed) {
+  open("lunch", 10, 0, Promise::store);
+  win("lunch", 5);
+  store_.poison = {"u2"};
+  start({.parked_max = 0});
+  run(Millis(1500));
+  EXPECT_EQ(issuer_->counters().stopped_campaigns.load(), 1U);
+  store_.poison.clear();
+  Issuer spare(standings_, store_, journal_, clock_, {.holder = "spare"});
+  ASSERT_TRUE(spare.retry(1));
+  run(Millis(3000));
+  EXPECT_EQ(rows("lunch").size(), 5U);
+  EXPECT_EQ(std::get<Issued>(journal_.appended.back()), (Issued{.campaign = "lunch", .rank = 5, .parked = {}}));
+}
+
 TEST_F(IssuerTest, with_promise_store_the_journal_is_told_and_told_again) {
   open("lunch", 10, 0, Promise::store);
   win("lunch", 5);
