@@ -111,6 +111,12 @@ class Desk {
   struct UserHash {
     std::size_t operator()(const User& user) const { return std::hash<std::string_view>()(user.view()); }
   };
+  // By name, not by address: the order in which rooms are served must not depend on where the standings lie in memory.
+  struct CampaignHash {
+    std::size_t operator()(const Campaign* campaign) const {
+      return campaign ? std::hash<std::string_view>()(campaign->id().view()) : 0;  // none: an effect on no campaign
+    }
+  };
   struct Room {  // what waits for one campaign
     const Campaign* campaign = nullptr;
     std::unordered_map<User, Wait, UserHash> waits;
@@ -161,7 +167,7 @@ class Desk {
   bool skewed_ = false;
   std::optional<Uptime> heard_at_;
   std::minstd_rand jitter_;
-  std::unordered_map<const Campaign*, std::unique_ptr<Room>> rooms_;
+  std::unordered_map<const Campaign*, std::unique_ptr<Room>, CampaignHash> rooms_;
   std::unordered_map<const Campaign*, Uptime> closing_asked_;
   std::unordered_map<ClaimNumber, Claim> claims_;
   std::deque<std::pair<Uptime, ClaimNumber>> claim_ends_;  // rising, since every claim waits equally long

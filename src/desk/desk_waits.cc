@@ -38,6 +38,10 @@ void Desk::settle(Room& room, const User& user, EffectKind effect) {
   const auto found = room.waits.find(user);
   if (found == room.waits.end()) return;
   Wait& wait = found->second;
+  if (mutant(Mutant::waiter_by_code) && effect == EffectKind::won) {
+    const Look won = room.campaign->look(user, clock_.now());
+    if (won.winner && won.winner->code != wait.code) return;
+  }
   const bool about_user = effect != EffectKind::none;
   if (about_user) land(room, wait);
   const Look look = room.campaign->look(user, clock_.now());
@@ -207,7 +211,9 @@ void Desk::end_flights() {
 /// A wait for which nobody waits and of which nothing is in flight is forgotten.
 void Desk::drop_if_idle(Room& room, const User& user) {
   const auto found = room.waits.find(user);
-  if (found != room.waits.end() && found->second.claims.empty() && found->second.flight == 0) room.waits.erase(found);
+  if (found == room.waits.end() || !found->second.claims.empty() || found->second.flight != 0) return;
+  if (mutant(Mutant::ticket_not_sent_again) && found->second.was_sent) return;
+  room.waits.erase(found);
 }
 
 Desk::Room* Desk::find_room(const Campaign* campaign) {

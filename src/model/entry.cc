@@ -5,6 +5,8 @@
 #include <bit>
 #include <cstring>
 
+#include "base/mutant.h"
+
 namespace firstcome {
 namespace {
 
@@ -283,6 +285,7 @@ Result<std::optional<Entry>> decode(std::span<const std::uint8_t> bytes) {
   std::memcpy(&sum, bytes.data() + body_end, sum_bytes);
   if (sum != sum_of(bytes.data(), body_end)) return fail(FaultKind::corrupt, "the entry's checksum is wrong");
   if (bytes[2] != version_now || bytes[3] >= std::variant_size_v<Entry>) {
+    if (mutant(Mutant::unknown_kind_skipped)) return std::nullopt;
     return fail(FaultKind::misconfigured, "the entry was written by a newer firstcome (version " +
                                               std::to_string(bytes[2]) + ", kind " + std::to_string(bytes[3]) +
                                               "): upgrade this node");
