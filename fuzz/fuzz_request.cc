@@ -42,7 +42,7 @@ void check(const Request& request, const Limits& limits) {
          "the body is as long as it says");
   }
 #ifdef FIRSTCOME_CANARY
-  MUST(!(encodings == 1 && request.method == Method::patch && request.body.size() == 7), "the planted mistake");
+  MUST(!(encodings == 1 && request.method != Method::patch), "the planted mistake");
 #endif
 }
 
