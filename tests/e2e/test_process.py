@@ -244,6 +244,46 @@ class Backup(Folder):
             self.assertEqual(server.claim("kept", "one-more").json()["rank"], 31)
 
 
+class Unavailable(Folder):
+    def test_a_database_that_another_program_holds(self):
+        """Unavailable at the start: it keeps trying, /livez is 200, /readyz and claims are 503; and it serves when the way is free."""
+        with Server(folder=self.folder) as server:
+            server.create("kept", 100)
+            body = server.claim("kept", "alice").body
+        for file in ("journal.db", "store.db"):
+            with contextlib.closing(sqlite3.connect(self.data / file)) as database:
+                database.execute("begin exclusive")
+                ports = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+                port, admin_port = (one.getsockname()[1] for one in ports)
+                for one in ports:
+                    one.close()
+                process = subprocess.Popen(
+                    [FIRSTCOME, "serve", "--data", self.data, "--listen", f"127.0.0.1:{port}",
+                     "--admin-listen", f"127.0.0.1:{admin_port}"], stderr=subprocess.PIPE, text=True)
+                self.addCleanup(lambda process=process: process.poll() is None and process.kill())
+                ask = lambda target, method="GET": self.ask(port, method, target)
+                wait_for("/livez is 200", lambda: ask("/livez").status == 200)
+                ready = ask("/readyz")
+                self.assertEqual((ready.status, ready.json()["ready"]), (503, False))
+                self.assertTrue(ready.json()["reasons"])
+                claim = ask("/v1/campaigns/kept/claims", "POST")
+                self.assertEqual((claim.status, claim.header("Retry-After")), (503, "1"))
+                database.rollback()
+            wait_for("/readyz is 200", lambda: ask("/readyz").status == 200)
+            again = ask("/v1/campaigns/kept/claims", "POST")
+            self.assertEqual((again.status, again.body), (200, body))
+            process.terminate()
+            _, said = process.communicate(timeout=30)
+            self.assertEqual(process.returncode, 0, said)
+
+    @staticmethod
+    def ask(port, method, target):
+        try:
+            return wire.request(port, method, target, headers={"X-User": "alice"})
+        except ConnectionError:
+            return wire.Answer(0, [], b"")
+
+
 class Words(Folder):
     def test_unknown_words_get_the_nearest_known_one(self):
         for arguments, nearest in ((["sevre"], "serve"), (["serve", "--dta", "x"], "--data"), (["verify", "--datta", "x"], "--data"),

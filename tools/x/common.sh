@@ -2,6 +2,9 @@
 
 logs=$root/build/log
 
+# One cache for all clones: what was compiled in another folder from the same text is not compiled again.
+export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
+
 say() { printf '%s\n' "$*"; }
 
 # stop WHAT IS WRONG AND WHAT TO DO
