@@ -1,7 +1,6 @@
 #include "base/clock.h"
 
 #include <date/date.h>
-#include <fmt/format.h>
 
 namespace firstcome {
 
@@ -9,14 +8,24 @@ Time SystemClock::now() { return std::chrono::floor<Millis>(std::chrono::system_
 
 Uptime SystemClock::uptime() { return std::chrono::floor<Millis>(std::chrono::steady_clock::now().time_since_epoch()); }
 
-// Without a stream: every winner is told a time, and date::format takes ten times as long.
+// Digit by digit: every winner is told a time, and fmt takes over ten times as long.
 std::string to_rfc3339(Time time) {
   const auto midnight = std::chrono::floor<date::days>(time);
   const date::year_month_day day(midnight);
   const date::hh_mm_ss<Millis> clock(time - midnight);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", static_cast<int>(day.year()),
-                     static_cast<unsigned>(day.month()), static_cast<unsigned>(day.day()), clock.hours().count(),
-                     clock.minutes().count(), clock.seconds().count(), clock.subseconds().count());
+  std::string text = "yyyy-mm-ddThh:mm:ss.mmmZ";
+  const auto put = [&text](std::size_t at, std::size_t digits, auto number) {
+    auto rest = static_cast<unsigned>(number);
+    for (std::size_t i = digits; i-- > 0; rest /= 10) text[at + i] = static_cast<char>('0' + rest % 10);
+  };
+  put(0, 4, static_cast<int>(day.year()));
+  put(5, 2, static_cast<unsigned>(day.month()));
+  put(8, 2, static_cast<unsigned>(day.day()));
+  put(11, 2, clock.hours().count());
+  put(14, 2, clock.minutes().count());
+  put(17, 2, clock.seconds().count());
+  put(20, 3, clock.subseconds().count());
+  return text;
 }
 
 namespace {
