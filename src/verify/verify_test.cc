@@ -45,7 +45,7 @@ class TemporaryFolder {
 class Server {
  public:
   explicit Server(const std::string& folder)
-      : journal_(SqliteJournal::open({.folder = folder, .clock = clock_, .random = random_}).value()),
+      : journal_(SqliteJournal::open({.folder = folder, .clock = system_clock_, .random = random_}).value()),
         store_(SqliteStore::open({.folder = folder, .clock = clock_}).value()) {
     EXPECT_TRUE(journal_->start(follower_));
   }
@@ -73,7 +73,8 @@ class Server {
   }
 
  private:
-  TestClock clock_;
+  SystemClock system_clock_;  // the journal's thread reads it
+  TestClock clock_;           // the issuer's pace
   SystemRandom random_;
   RecordingFollower follower_;
   std::unique_ptr<SqliteJournal> journal_;
