@@ -85,11 +85,12 @@ class BrokenFollower final : public Follower {
   void shown(std::span<const Shown> entries) override {
     std::vector<Shown> changed(entries.begin(), entries.end());
     breakage_.shown(changed);
-    if (breakage_.on_two_threads && ++calls_ % 2 == 0) {
-      std::thread([&] { follower_.shown(changed); }).join();
-    } else {
-      follower_.shown(changed);
+    std::span<const Shown> rest(changed);
+    if (breakage_.on_two_threads) {
+      std::thread([&] { follower_.shown(rest.first(rest.size() / 2)); }).join();
+      rest = rest.subspan(rest.size() / 2);
     }
+    follower_.shown(rest);
   }
   void append_failed(std::span<const AppendTag> appends, const Fault& fault) override {
     if (breakage_.tells_failures) follower_.append_failed(appends, fault);
@@ -102,7 +103,6 @@ class BrokenFollower final : public Follower {
  private:
   Follower& follower_;
   const Breakage& breakage_;
-  int calls_ = 0;
 };
 
 class BrokenJournal final : public Journal {
