@@ -7,7 +7,9 @@
 // DESIGN
 //   Without --rate a closed loop: a connection sends D claims at once when all answers to the last ones have come.
 //   With --rate an open loop: claims have intended times (a Poisson stream, the same in every run), each takes an idle
-//   connection or waits for one, and its latency counts from the intended time. This one spins: it needs a core.
+//   connection or waits for one, and its latency counts from the intended time.
+//   With --spin, and always in the open loop, it never sleeps, and needs a core: a client that sleeps is woken by the
+//   server's send, and the wake-up, some microseconds in a virtual machine, would count as the server's CPU time.
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <netinet/tcp.h>
@@ -53,6 +55,7 @@ struct Options {
   std::uint32_t status = 409;
   std::uint32_t quota = 0;    // above 0: every answer is won
   std::uint32_t browser = 0;  // 1: with the header fields of a browser
+  std::uint32_t spin = 0;     // 1: never sleeps
   std::uint32_t rate = 0;     // above 0: claims per second, open loop
 };
 
@@ -138,7 +141,7 @@ void Load::run_closed(std::uint64_t requests) {
   unsent_ = unanswered_ = requests;
   answered_ = 0;
   std::erase_if(idle_, [this](Connection* connection) { return send_next(*connection); });
-  while (unanswered_ > 0) wait(1000);
+  while (unanswered_ > 0) wait(options_.spin > 0 ? 0 : 1000);
 }
 
 void Load::run_open(std::uint64_t requests) {
@@ -280,6 +283,7 @@ Options parse(int count, char** words) {
       {"--status", [&](const auto& text) { read_number(text, options.status); }},
       {"--quota", [&](const auto& text) { read_number(text, options.quota); }},
       {"--browser", [&](const auto& text) { read_number(text, options.browser); }},
+      {"--spin", [&](const auto& text) { read_number(text, options.spin); }},
       {"--rate", [&](const auto& text) { read_number(text, options.rate); }}};
   for (int i = 1; i < count; i += 2) {
     const auto found = known.find(words[i]);

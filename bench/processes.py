@@ -248,7 +248,7 @@ class Run:
 
 def load(server, **options):
     """Runs `load` against the server; every answer is checked there."""
-    command = [str(LOAD), "--port", str(server.port)]
+    command = [str(LOAD), "--port", str(server.port), "--spin", str(int(LOAD_CORE != SERVER_CORE))]
     for name, value in options.items():
         command += ["--" + name.replace("_", "-"), str(value)]
     process = subprocess.Popen(
