@@ -1,0 +1,144 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace firstcome::sim {
+
+/// Everything that must happen at least once in a whole run, or the run proves less than it says.
+enum class Happening : std::uint8_t {
+  // Faults: strike at random until the world heals.
+  crash,                   ///< a process dies, between two steps or within one
+  crash_batch_lost,        ///< ... and the journal's batch with it
+  crash_batch_torn,        ///< ... and a prefix of the batch survives
+  crash_batch_durable,     ///< ... and the batch survives untold
+  slow_commit,             ///< the journal takes long
+  failed_commit,           ///< the journal says that it failed
+  unknown_commit_lost,     ///< neither told nor there
+  unknown_commit_durable,  ///< not told, but there
+  entry_twice,             ///< the journal holds an append twice
+  foreign_entry,           ///< a message that is none of ours
+  newer_entry,             ///< of a kind that only a newer node knows
+  follower_stalled,        ///< the journal cannot be reached for a while
+  shown_again,             ///< entries are shown a second time
+  slow_loop,               ///< a desk hears late
+  disk_full,               ///< journal and store refuse
+  node_clock_jumped,       //
+  journal_clock_jumped,    //
+  store_clock_jumped,      //
+  store_down,              //
+  store_read_failed,       //
+  store_write_failed,      //
+  store_write_unknown,     ///< no answer, and it was written
+  store_write_lost,        ///< no answer, and it was not
+  store_write_late,        ///< no answer, and it is written later
+  issuer_paused,           ///< stands still inside a write, and others go on
+  poison_row,              ///< a row that the store refuses for ever
+  store_removed,           //
+  request_lost,            //
+  answer_lost,             //
+  client_stopped_waiting,  ///< and asks again elsewhere
+  client_left,             ///< for good
+  double_click,            ///< two requests at once
+  stale_resent,            ///< an operator's entry comes a second time, later
+  // What the code must have been through because of them.
+  restart,
+  drained,  ///< a process went down in order
+  won,
+  pending,
+  sold_out,
+  not_open,
+  closed,
+  paused,
+  no_campaign,
+  fault,
+  journal_full,
+  claim_joined,
+  ticket_sent_again,
+  claim_overflowed,  ///< too many waited
+  raised,
+  moved,  ///< the window
+  resumed,
+  closed_by_person,
+  closed_by_due,
+  sealed,
+  surplus,
+  out_of_window,
+  spare_took_over,
+  fence_lost,
+  parked,
+  campaign_stopped,  ///< too many parked
+  retried,
+  issued_told,
+};
+
+inline constexpr std::string_view happening_names[] = {"crash",
+                                                       "crash_batch_lost",
+                                                       "crash_batch_torn",
+                                                       "crash_batch_durable",
+                                                       "slow_commit",
+                                                       "failed_commit",
+                                                       "unknown_commit_lost",
+                                                       "unknown_commit_durable",
+                                                       "entry_twice",
+                                                       "foreign_entry",
+                                                       "newer_entry",
+                                                       "follower_stalled",
+                                                       "shown_again",
+                                                       "slow_loop",
+                                                       "disk_full",
+                                                       "node_clock_jumped",
+                                                       "journal_clock_jumped",
+                                                       "store_clock_jumped",
+                                                       "store_down",
+                                                       "store_read_failed",
+                                                       "store_write_failed",
+                                                       "store_write_unknown",
+                                                       "store_write_lost",
+                                                       "store_write_late",
+                                                       "issuer_paused",
+                                                       "poison_row",
+                                                       "store_removed",
+                                                       "request_lost",
+                                                       "answer_lost",
+                                                       "client_stopped_waiting",
+                                                       "client_left",
+                                                       "double_click",
+                                                       "stale_resent",
+                                                       "restart",
+                                                       "drained",
+                                                       "won",
+                                                       "pending",
+                                                       "sold_out",
+                                                       "not_open",
+                                                       "closed",
+                                                       "paused",
+                                                       "no_campaign",
+                                                       "fault",
+                                                       "journal_full",
+                                                       "claim_joined",
+                                                       "ticket_sent_again",
+                                                       "claim_overflowed",
+                                                       "raised",
+                                                       "moved",
+                                                       "resumed",
+                                                       "closed_by_person",
+                                                       "closed_by_due",
+                                                       "sealed",
+                                                       "surplus",
+                                                       "out_of_window",
+                                                       "spare_took_over",
+                                                       "fence_lost",
+                                                       "parked",
+                                                       "campaign_stopped",
+                                                       "retried",
+                                                       "issued_told"};
+inline constexpr std::size_t happenings = std::size(happening_names);
+static_assert(happenings == static_cast<std::size_t>(Happening::issued_told) + 1);
+
+constexpr bool is_fault(Happening one) { return one < Happening::restart; }
+
+using Counts = std::array<std::uint64_t, happenings>;
+
+}  // namespace firstcome::sim

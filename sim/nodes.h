@@ -1,0 +1,43 @@
+#pragma once
+
+#include <array>
+#include <memory>
+#include <vector>
+
+#include "sim/process.h"
+
+namespace firstcome::sim {
+
+/// The machines: each runs one process, which dies and is started again.
+class Nodes {
+ public:
+  Nodes(World& world, const Plan& plan, Log& log, Tables& tables);
+
+  void start_all();
+
+  /// None while that machine's process is dead.
+  Process* on(std::uint32_t node) const { return running_[node]; }
+  Process* any() const;
+  std::uint32_t count() const { return plan_.nodes; }
+  std::uint64_t restarts() const { return made_.size() - plan_.nodes; }
+
+  /// The planned end of one process: a kill, or an orderly one.
+  void end_one();
+
+  void jump_clock();
+  void mend_clocks();
+
+ private:
+  void start(std::uint32_t node);
+  void crashed(std::uint32_t node);
+
+  World& world_;
+  const Plan& plan_;
+  Log& log_;
+  Tables& tables_;
+  std::array<Process*, 2> running_{};
+  std::array<Micros, 2> clock_error_{};
+  std::vector<std::unique_ptr<Process>> made_;  // the dead ones too: calls may be on their way to them
+};
+
+}  // namespace firstcome::sim

@@ -1,0 +1,294 @@
+#include "sim/process.h"
+
+#include <algorithm>
+
+#include "base/mutant.h"
+
+namespace firstcome::sim {
+namespace {
+
+constexpr std::uint32_t desks_per_node = 8;
+constexpr Micros tick_every = millis(50), idle_tick_every = millis(250);
+constexpr Micros post_delay_max = millis(1500);
+
+Happening happening_of(AnswerKind kind) {
+  switch (kind) {
+    case AnswerKind::won:
+      return Happening::won;
+    case AnswerKind::pending:
+      return Happening::pending;
+    case AnswerKind::sold_out:
+      return Happening::sold_out;
+    case AnswerKind::not_open:
+      return Happening::not_open;
+    case AnswerKind::closed:
+      return Happening::closed;
+    case AnswerKind::paused:
+      return Happening::paused;
+    case AnswerKind::no_campaign:
+      return Happening::no_campaign;
+    case AnswerKind::fault:
+      break;
+  }
+  return Happening::fault;
+}
+
+}  // namespace
+
+Process::Process(World& world, const Plan& plan, Log& log, Tables& tables, std::uint32_t node,
+                 const Micros& clock_error, std::function<void()> on_crash)
+    : world_(world),
+      limits_(plan.desk),
+      log_(log),
+      node_(node),
+      on_crash_(std::move(on_crash)),
+      clock_(world, clock_error),
+      codes_(world.dice.roll()),
+      standings_(node, 8),
+      journal_(world, plan, log),
+      store_(world, tables) {
+  loops_.resize(node == 0 ? plan.first_desks : 1);
+  for (std::uint32_t i = 0; i < loops_.size(); ++i) {
+    Loop& loop = loops_[i];
+    loop.desk = std::make_unique<Desk>(
+        node * desks_per_node + i, standings_, journal_, clock_, codes_, plan.desk,
+        [this, &loop](ClaimNumber number, const Answer& answer) { answered(loop, number, answer); });
+  }
+  IssuerSettings settings = plan.issuer;
+  settings.holder = node == 0 ? "first" : "spare";
+  settings.author = operator_author + 1 + node;
+  issuer_ = std::make_unique<Issuer>(standings_, store_, journal_, clock_, settings);
+  if (mutant(Mutant::fold_from_progress)) {
+    for (const auto& table : tables.campaigns())
+      fold_from_ = std::max(fold_from_, table.progress ? table.progress->position : 0);
+  }
+  journal_.on_step = store_.on_step = [this] { step(); };
+  journal_.on_stop = [this](const Fault& fault) { stop_for(fault); };
+}
+
+Result<void> Process::start() {
+  alive_ = true;
+  world_.trace("node {} starts", node_);
+  if (auto started = journal_.start(*this); !started) {
+    crash();
+    return started;
+  }
+  if (standings_.installation()) {
+    const auto checked = issuer_->check();
+    if (!checked && !checked.error().retryable())
+      world_.broke("the store belongs to the journal", checked.error().what);
+  }
+  for (std::size_t i = 0; i < loops_.size(); ++i) tick(i);
+  close_due();
+  issue_at(world_.now());
+  return {};
+}
+
+void Process::step() {
+  if (alive_ && world_.strikes(Happening::crash)) crash();
+}
+
+void Process::crash() {
+  if (!std::exchange(alive_, false)) return;
+  world_.trace("node {} is gone", node_);
+  journal_.die();
+  store_.die();
+  for (Loop& loop : loops_) {
+    count(loop.desk->counters());
+    for (const auto& [number, asked] : std::exchange(loop.waiting, {})) asked.reply(nullptr);
+  }
+  if (issuer_->counters().stopped_campaigns > 0) world_.saw(Happening::campaign_stopped);
+  on_crash_();
+}
+
+void Process::count(const Desk::Counters& counters) {
+  world_.saw(Happening::claim_joined, counters.joined);
+  world_.saw(Happening::ticket_sent_again, counters.sent_again);
+  world_.saw(Happening::claim_overflowed, counters.overflowed);
+}
+
+void Process::drain() {
+  for (Loop& loop : loops_) loop.desk->refuse_claims();
+}
+
+void Process::stop_for(const Fault& fault) {
+  world_.trace("node {} stops: {}", node_, fault.what);
+  crash();
+}
+
+void Process::claim(std::size_t desk, std::string_view campaign, const User& user, Reply reply) {
+  Loop& loop = loops_[desk];
+  step();
+  if (!alive_) return reply(nullptr);
+  const ClaimNumber number = loop.next_number++;
+  if (const auto known = loop.desk->claim(campaign, user, number)) {
+    world_.saw(happening_of(known->kind));
+    check_freshness(loop, campaign, &*known);
+    const Told told = copy(*known);
+    reply(&told);
+  } else {
+    check_freshness(loop, campaign, nullptr);
+    loop.waiting.emplace(number, Asked{campaign, user, world_.now(), std::move(reply)});
+  }
+}
+
+bool Process::leave(std::size_t desk, ClaimNumber number) {
+  if (!alive_ || loops_[desk].waiting.erase(number) == 0) return false;
+  loops_[desk].desk->leave(number);
+  return true;
+}
+
+Told Process::status(std::size_t desk, std::string_view campaign, const User& user) {
+  return copy(loops_[desk].desk->status(campaign, user));
+}
+
+void Process::answered(Loop& loop, ClaimNumber number, const Answer& answer) {
+  if (!alive_) return;  // in the middle of a call that the process did not survive
+  const auto found = loop.waiting.find(number);
+  if (found == loop.waiting.end()) return world_.broke("every claim is answered once", "a claim was answered twice");
+  if (world_.now() - found->second.since > limits_.wait_ms_max.count() * 1000 + idle_tick_every + millis(1)) {
+    world_.broke("no claim waits longer than wait_ms_max", found->second.user.str() + " waited too long");
+  }
+  const Reply reply = std::move(found->second.reply);
+  loop.waiting.erase(found);
+  world_.saw(happening_of(answer.kind));
+  const Told told = copy(answer);
+  reply(&told);
+  step();
+}
+
+Told Process::copy(const Answer& answer) {
+  Told told{.kind = answer.kind,
+            .rank = answer.rank,
+            .quota = answer.quota,
+            .retry_after = answer.retry_after.count() * 1000};
+  if (answer.winner) {
+    told.code = answer.winner->code;
+    told.claimed_at = answer.winner->stamp;
+  }
+  return told;
+}
+
+void Process::post(Loop& loop, World::Call call) {
+  Micros delay = world_.dice.between(0, 800);
+  if (world_.strikes(Happening::slow_loop)) delay = world_.dice.between(millis(20), post_delay_max);
+  loop.posts_until = std::max(loop.posts_until, world_.now() + delay);
+  world_.at(loop.posts_until, [this, call = std::move(call)] {
+    step();
+    if (alive_) call();
+  });
+}
+
+void Process::shown(std::span<const Shown> entries) {
+  const auto effects = std::make_shared<std::vector<Effect>>();
+  for (const Shown& shown : entries) {
+    // A fold that begins where the store is has not seen who won before.
+    const auto* const ticket = std::get_if<Ticket>(&shown.entry);
+    if (mutant(Mutant::fold_from_progress) && ticket && shown.position <= fold_from_) continue;
+    effects->push_back(standings_.apply(shown));
+  }
+  for (Loop& loop : loops_) {
+    post(loop, [this, &loop, effects] {
+      loop.heard_at = world_.now();
+      loop.desk->applied(*effects);
+      check_waits(loop, *effects);
+    });
+  }
+  issue_at(world_.now() + world_.dice.between(0, millis(3)));
+}
+
+/// "Every claim is answered: by an effect on its user, the seal, the closing": nobody may wait on whom the standings
+/// can answer. The desk's waits and our list of who waits must agree besides.
+void Process::check_waits(Loop& loop, std::span<const Effect> effects) {
+  if (!alive_) return;
+  if (loop.desk->waiting() != loop.waiting.size()) {
+    world_.broke("every claim is answered once", "a desk and its connections disagree about who waits");
+  }
+  if (loop.waiting.empty()) return;
+  for (const Effect& effect : effects) {
+    if (effect.kind != EffectKind::won && effect.kind != EffectKind::known) continue;
+    if (!effect.campaign->look(effect.user, clock_.now()).issued) continue;
+    for (const auto& [number, asked] : loop.waiting) {
+      if (asked.user == effect.user && asked.campaign == effect.campaign->id()) {
+        world_.broke("a waiting claim is answered by any effect on its user", effect.user.str() + " still waits");
+      }
+    }
+  }
+}
+
+/// A desk that has not heard from the journal lately, or whose clock disagrees with it, says only what is won; and
+/// nobody is told that a campaign does not exist which every fresh desk knows.
+void Process::check_freshness(const Loop& loop, std::string_view campaign, const Answer* answer) {
+  const Micros stale = limits_.stale_ms_max.count() * 1000 + millis(1);
+  const bool is_known = answer && (answer->kind == AnswerKind::won || answer->kind == AnswerKind::fault);
+  if (!is_known && (loop.is_skewed || world_.now() - loop.heard_at > stale)) {
+    world_.broke("a stale desk answers only what is won", "it answers about " + std::string(campaign));
+  }
+  if (answer && answer->kind == AnswerKind::no_campaign &&
+      log_.knows_since(campaign, world_.now() - stale - post_delay_max)) {
+    world_.broke("an unknown campaign is told by fresh desks only", std::string(campaign) + " was opened long ago");
+  }
+}
+
+void Process::append_failed(std::span<const AppendTag> appends, const Fault& fault) {
+  for (std::uint32_t i = 0; i < loops_.size(); ++i) {
+    std::vector<AppendTag> own;
+    for (const AppendTag& tag : appends) {
+      if (tag.author == node_ * desks_per_node + i) own.push_back(tag);
+    }
+    if (own.empty()) continue;
+    post(loops_[i], [this, i, own, fault] { loops_[i].desk->append_failed(own, fault); });
+  }
+}
+
+void Process::heard(Time journal_now) {
+  for (Loop& loop : loops_) {
+    post(loop, [this, &loop, journal_now] {
+      loop.heard_at = world_.now();
+      loop.is_skewed = std::chrono::abs(journal_now - clock_.now()) > limits_.skew_ms_max;
+      loop.desk->heard(journal_now);
+    });
+  }
+}
+
+void Process::tick(std::size_t desk) {
+  if (!alive_) return;
+  loops_[desk].desk->tick();
+  // Nothing ends while nobody waits; a ticket without a fate may end later than it should.
+  const bool is_busy = loops_[desk].desk->waiting() > 0;
+  world_.after(is_busy ? tick_every : idle_tick_every, [this, desk] { tick(desk); });
+}
+
+void Process::close_due() {
+  if (!alive_) return;
+  loops_[0].desk->close_due();
+  world_.after(millis(1000), [this] { close_due(); });
+}
+
+void Process::issue_at(Micros when) {
+  if (!alive_ || (issue_due_ > world_.now() && issue_due_ <= when)) return;
+  issue_due_ = when;
+  world_.at(when, [this, number = ++issue_number_] { issue(number); });
+}
+
+void Process::issue(std::uint64_t due_number) {
+  if (!alive_ || due_number != issue_number_) return;
+  if (issuing_) return issue_at(world_.now() + millis(20));
+  step();
+  if (!alive_) return;
+  issuing_ = true;
+  const Uptime next = issuer_->step();
+  issuing_ = false;
+  if (issuer_->counters().stopped_campaigns > 0) world_.saw(Happening::campaign_stopped);
+  issue_due_ = 0;
+  issue_at(std::max(clock_.when(next), world_.now() + millis(1)));
+}
+
+void Process::retry(std::int64_t number) {
+  if (!alive_ || issuing_) return;
+  issuing_ = true;
+  (void)issuer_->retry(number);
+  issuing_ = false;
+}
+
+}  // namespace firstcome::sim
