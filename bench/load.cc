@@ -293,12 +293,7 @@ Options parse(int count, char** words) {
   return options;
 }
 
-}  // namespace
-}  // namespace firstcome::bench
-
-int main(int count, char** words) {
-  using namespace firstcome::bench;
-  const Options options = parse(count, words);
+void run(const Options& options) {
   Load load(options);
   load.connect();
   load.run_closed(options.warm);
@@ -310,3 +305,8 @@ int main(int count, char** words) {
   load.report(std::chrono::duration<double>(steady_clock::now() - start).count());
   wait_for_line();
 }
+
+}  // namespace
+}  // namespace firstcome::bench
+
+int main(int count, char** words) { firstcome::bench::run(firstcome::bench::parse(count, words)); }
