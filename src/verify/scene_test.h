@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "verify/checks.h"
@@ -21,7 +22,8 @@ inline std::vector<Shown> journal() {
   std::uint8_t code = 0;
   const auto add = [&](Entry entry) {
     const Position position = all.size() + 1;
-    all.push_back({.position = position, .stamp = at(1000 * static_cast<std::int64_t>(position)), .entry = entry});
+    all.push_back(
+        {.position = position, .stamp = at(1000 * static_cast<std::int64_t>(position)), .entry = std::move(entry)});
   };
   const auto ticket = [&](const char* campaign, const char* user) {
     add(Ticket{.campaign = campaign, .user = user, .code = code_of(++code)});
@@ -100,8 +102,6 @@ inline StoreRows rows_at(const std::vector<Shown>& journal, const std::map<std::
 }
 
 inline StoreRows all_rows() { return rows_at(journal(), {{"lunch", 14}, {"dinner", 15}}); }
-
-inline void apply(Folds& folds, const std::vector<Shown>& entries) { folds.apply(entries); }
 
 /// The names of the checks that failed, and all that they say.
 struct Broken {

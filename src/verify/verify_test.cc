@@ -99,10 +99,10 @@ std::vector<Entry> entries() {
   std::vector<Entry> all{opened("lunch", 3), opened("dinner", 9)};
   int code = 0;
   const auto ticket = [&](const char* campaign, const std::string& user) {
-    all.push_back(Ticket{.campaign = campaign, .user = user, .code = code_of(++code)});
+    all.emplace_back(Ticket{.campaign = campaign, .user = user, .code = code_of(++code)});
   };
   for (int i = 1; i <= 6; ++i) ticket("lunch", "u" + std::to_string(i));
-  all.push_back(QuotaRaised{.campaign = "lunch", .quota = 5});
+  all.emplace_back(QuotaRaised{.campaign = "lunch", .quota = 5});
   ticket("lunch", "u5");
   ticket("lunch", "u6");
   ticket("dinner", "d1");
