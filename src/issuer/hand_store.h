@@ -1,0 +1,110 @@
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "journal/journal.h"
+#include "store/store.h"
+
+/// What an issuer works with, in the hand of a test: for tests only.
+namespace firstcome::hand {
+
+class HandClock final : public Clock {
+ public:
+  Time now() override { return Time(Millis(1'700'000'000'000)) + since_; }
+  Uptime uptime() override { return since_; }
+  void move_to(Uptime to) { since_ = std::max(since_, to); }
+
+ private:
+  Millis since_{1000};
+};
+
+class HandJournal final : public Journal {
+ public:
+  Result<void> start(Follower&) override { return {}; }
+  Result<void> append(Entry entry, AppendTag) override {
+    appended.push_back(std::move(entry));
+    return {};
+  }
+  void stop() override {}
+  Stats stats() const override { return {}; }
+  std::vector<Entry> appended;
+};
+
+/// The tables in memory, with faults and poison at the test's wish.
+class HandStore final : public Store {
+ public:
+  explicit HandStore(HandClock& clock) : clock_(clock) {}
+
+  Result<std::optional<InstallationId>> installation() override { return id; }
+  Result<void> adopt(const InstallationId& journal) override {
+    id = journal;
+    return {};
+  }
+  Result<std::vector<Progress>> progress() override {
+    ++reads;
+    if (fail_reads > 0 && fail_reads-- > 0) return fail(FaultKind::unavailable, "no store");
+    std::vector<Progress> rows;
+    for (const auto& [campaign, row] : progress_of) rows.push_back(row);
+    return rows;
+  }
+  Result<WriteOutcome> write(const IssueBatch& batch) override {
+    if (fail_writes > 0 && fail_writes-- > 0) return fail(FaultKind::unavailable, "no store");
+    const auto found = progress_of.find(batch.next.campaign.str());
+    const auto seen = found == progress_of.end() ? std::nullopt : std::optional(found->second);
+    if (seen != batch.seen) return FenceLost{};
+    for (const CouponRow& row : batch.coupons) {
+      if (poison.contains(row.user.str())) return RowRefused{"value too long"};
+    }
+    progress_of[batch.next.campaign.str()] = batch.next;
+    for (const CouponRow& row : batch.coupons) coupons_of[row.campaign.str()].push_back({row, clock_.uptime()});
+    for (ParkedEntry entry : batch.parked) {
+      entry.number = ++last_number;
+      parked_now.push_back(entry);
+    }
+    for (const auto quota : batch.quotas) quotas.push_back(quota);
+    if (batch.campaign) terms = batch.campaign;
+    if (unknown_writes > 0 && unknown_writes-- > 0) return fail(FaultKind::timed_out, "no answer");
+    return Committed{};
+  }
+  Result<std::vector<ParkedEntry>> parked() override { return parked_now; }
+  Result<WriteOutcome> retry(std::int64_t number, Time) override {
+    const auto entry = std::ranges::find(parked_now, number, &ParkedEntry::number);
+    if (entry == parked_now.end()) return fail(FaultKind::misconfigured, "not parked");
+    if (poison.contains(entry->coupon.user.str())) return RowRefused{"value too long"};
+    coupons_of[entry->coupon.campaign.str()].push_back({entry->coupon, clock_.uptime()});
+    parked_now.erase(entry);
+    if (unknown_writes > 0 && unknown_writes-- > 0) return fail(FaultKind::timed_out, "no answer");
+    return Committed{};
+  }
+  Result<bool> beat(const std::string& holder) override {
+    if (!at_work) at_work = holder;
+    return *at_work == holder;
+  }
+  Result<std::vector<CouponRow>> coupons(std::string_view, std::uint32_t, std::size_t) override { return {}; }
+
+  struct Row {
+    CouponRow coupon;
+    Uptime at;
+  };
+  std::optional<InstallationId> id;
+  std::map<std::string, Progress> progress_of;
+  std::map<std::string, std::vector<Row>> coupons_of;
+  std::vector<ParkedEntry> parked_now;
+  std::vector<std::uint32_t> quotas;
+  std::optional<CampaignRow> terms;
+  std::set<std::string> poison;
+  std::optional<std::string> at_work;
+  int fail_writes = 0, unknown_writes = 0, fail_reads = 0, reads = 0;
+  std::int64_t last_number = 0;
+
+ private:
+  HandClock& clock_;
+};
+
+}  // namespace firstcome::hand
