@@ -15,11 +15,11 @@ enum class Mutant : std::uint8_t {
   waiter_by_code,            ///< a waiting claim is woken only by its own ticket
   answer_before_commit,      ///< the journal shows entries before they are durable
   join_without_end,          ///< a ticket without a fate is remembered for ever
-  ticket_not_sent_again,     ///< after in_flight_ms_max the next claim still does not append
+  ticket_not_sent_again,     ///< ... and the next claim behind it does not append
   surplus_remembered,        ///< a surplus user is refused after a raise
   stale_pause_counts,        ///< a resent `paused` counts
   out_of_window_remembered,  ///< a user who came out of the window is refused later
-  fold_from_progress,        ///< the issuer counts ranks from the store's progress
+  fold_from_progress,        ///< a node folds tickets from the store's progress on
   fence_without_chain,       ///< the fence compares the rank only
   fence_last,                ///< the fence is checked after the coupons are written, without the transaction
   fault_parks,               ///< a fault of the store parks the coupon
