@@ -64,7 +64,7 @@ class Crowd:
         try:
             with open(wave.report, encoding="utf-8") as file:
                 report = json.load(file)
-            return json.dumps({key: report[key] for key in ("ending", "users_without_final", "broken", "sentences")
+            return json.dumps({key: report[key] for key in ("ending", "users_without_final", "broken_sentences")
                                if key in report})
         except (OSError, ValueError):
             with open(wave.report.replace(".json", ".log"), encoding="utf-8") as file:

@@ -57,9 +57,9 @@ class Calls:
 
 
 def coupons_of(data):
-    """{campaign: {rank: (user, code)}} as any SQLite shows them."""
+    """{campaign: {rank: (user, code)}} as any SQLite shows them, of a stopped server's folder, which is not touched."""
     rows = collections.defaultdict(dict)
-    with contextlib.closing(sqlite3.connect(f"file:{data}/store.db?mode=ro", uri=True)) as store:
+    with contextlib.closing(sqlite3.connect(f"file:{data}/store.db?mode=ro&immutable=1", uri=True)) as store:
         for campaign, rank, user, code in store.execute("SELECT campaign, rank, user, code FROM coupon"):
             rows[campaign][rank] = (user.decode("ascii"), code)
     return rows
@@ -117,44 +117,45 @@ def prove(program, data, histories, campaigns):
     return counts
 
 
-# Mistakes, one each.
+# Mistakes, one each. They return the histories that are to be looked at then.
 
-def remove_row(data, _histories, dice):
+def remove_row(data, histories, dice):
     with contextlib.closing(sqlite3.connect(f"{data}/store.db")) as store:
         campaign, rank = dice.choice(store.execute("SELECT campaign, rank FROM coupon").fetchall())
         store.execute("DELETE FROM coupon WHERE campaign = ? AND rank = ?", (campaign, rank))
         store.commit()
+    return histories
 
 
-def forge_won(_data, histories, dice):
+def forge_won(data, histories, dice):
     """A client was told another code than the one that the journal has."""
-    history = next(one for one in histories if any(b'"answer":"won"' in line for line in all_attempts([one])))
-    lines = list(all_attempts([history]))
+    forged = next(one for one in histories if any(b'"answer":"won"' in line for line in all_attempts([one])))
+    lines = list(all_attempts([forged]))
     number = dice.choice([number for number, line in enumerate(lines) if b'"answer":"won"' in line])
     told = json.loads(lines[number])
     told["code"] = told["code"][1:] + told["code"][:1]
     lines[number] = json.dumps(told, separators=(",", ":")).encode() + b"\n"
-    with open(history, "wb") as file:
+    with open(f"{data}.forged", "wb") as file:
         file.writelines(lines)
+    return [file.name if one == forged else one for one in histories]
 
 
 MISTAKES = {"row": remove_row, "history": forge_won}
 
 
-def copied(data, histories, folder):
-    """Another folder and other histories of the same bytes."""
+def copied(data, folder):
+    """Another folder of the same bytes."""
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(data, f"{folder}/data")
-    return f"{folder}/data", [shutil.copy(history, folder) for history in histories]
+    return shutil.copytree(data, f"{folder}/data")
 
 
 def prove_not_blind(program, data, histories, campaigns, folder, dice):
     """Each mistake, made in a copy, must be seen by verify and by the recount."""
     for name, make in MISTAKES.items():
-        spoilt_data, spoilt_histories = copied(data, histories, folder)
-        make(spoilt_data, spoilt_histories, dice)
-        for look in (lambda: verify(program, spoilt_data, spoilt_histories),
-                     lambda: recount(spoilt_data, spoilt_histories, campaigns)):
+        spoilt = copied(data, folder)
+        spoilt_histories = make(spoilt, histories, dice)
+        for look in (lambda: verify(program, spoilt, spoilt_histories),
+                     lambda: recount(spoilt, spoilt_histories, campaigns)):
             try:
                 look()
             except Broken:

@@ -78,6 +78,8 @@ class Server:
 
     def _wait(self, seconds, condition):
         """Until condition() or until it is over; true if the condition came first."""
+        if self.life.code is not None:
+            return condition()
         poll = select.poll()
         poll.register(self.pidfd, select.POLLIN)
         poll.register(self.process.stderr, select.POLLIN)
