@@ -157,6 +157,36 @@ TEST_F(SqliteJournalFiles, ReadingOfflineSaysWhatIsDamaged) {
   EXPECT_FALSE(read_journal(folder_ + "/none", [](auto) {}));
 }
 
+TEST_F(SqliteJournalFiles, ARowThatIsGoneOrChangedByHandIsMissedWithItsPosition) {
+  serve(10, false);
+  const auto whole = files().at("journal.db");
+  const std::pair<const char*, const char*> changes[] = {
+      {"DELETE FROM entry WHERE position = 11", "last entry is at position 10, its head says 11"},
+      {"DELETE FROM entry WHERE position = 5", "after position 4 comes 6"},
+      {"UPDATE entry SET stamp = stamp + 1 WHERE position = 5", "the entry at position 5 is not what was written"},
+      {"DELETE FROM entry WHERE position = 11; UPDATE head SET position = 10", "its head says 10"},
+      {"INSERT INTO entry SELECT 12, stamp, body, sum FROM entry WHERE position = 11", "position 12"},
+      {"DELETE FROM head", "its head says 0"},
+      {"DELETE FROM entry", "it has no entry"},
+      {"CREATE TABLE mine(a)", "its tables are not those of a journal"},
+  };
+  for (const auto& [sql, told] : changes) {
+    {
+      auto database = sqlite::Database::open(folder_ + "/journal.db", {.exclusive = true});
+      ASSERT_TRUE(database);
+      ASSERT_TRUE(database->execute(sql)) << sql;
+      database->close_whole();
+    }
+    // Without the witness too: a restored journal has none.
+    std::filesystem::remove(folder_ + "/journal.head");
+    const auto entries = read();
+    ASSERT_FALSE(entries) << sql;
+    EXPECT_EQ(entries.error().kind, FaultKind::corrupt);
+    EXPECT_NE(entries.error().what.find(told), std::string::npos) << sql << ": " << entries.error().what;
+    std::ofstream(folder_ + "/journal.db", std::ios::binary) << whole;
+  }
+}
+
 TEST_F(SqliteJournalFiles, AJournalOfANewerVersionIsRefusedWithWhatToDo) {
   serve(3, false);
   {

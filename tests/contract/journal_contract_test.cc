@@ -181,13 +181,7 @@ std::vector<Breakage> breakages() {
            }},
       {.name = "Repeats",
        .clause = "Whole",
-       .shown =
-           [at](auto& entries) {
-             at(entries, [](auto& all, auto one) {
-               const Shown again = *one;
-               all.insert(one, again);
-             });
-           }},
+       .shown = [at](auto& entries) { at(entries, [](auto& all, auto one) { all.insert(one, Shown(*one)); }); }},
       {.name = "ShowsBeforeTheCommit", .clause = "Durable", .shows_before_commit = true},
       {.name = "StampsLate",
        .clause = "Stamped",

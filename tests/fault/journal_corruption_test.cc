@@ -130,6 +130,13 @@ TEST_F(JournalCorruption, AnyByteOfAStoppedServersJournalIsMissed) {
   change_every_byte(folder + "/journal.db");
 }
 
+/// As of a journal that was restored from a backup that held only the database.
+TEST_F(JournalCorruption, AnyByteOfAStoppedServersJournalIsMissedWithoutTheWitness) {
+  write(5, 40, false);
+  files_.erase(folder + "/journal.head");
+  change_every_byte(folder + "/journal.db", 3);
+}
+
 TEST_F(JournalCorruption, AnyByteOfAKilledServersWalIsMissed) {
   write(5, 3, true);
   const auto tally = change_every_byte(folder + "/journal.db-wal");
