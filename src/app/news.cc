@@ -39,15 +39,15 @@ void log_event(const Effect& effect) {
 
 void News::shown(std::span<const Shown> entries) {
   if (!live_.load(std::memory_order_acquire)) {
-    for (const Shown& entry : entries) standings_.apply(entry);
+    standings_.apply(entries, [](const Effect&) {});
     return;
   }
   auto effects = std::make_shared<std::vector<Effect>>();
   effects->reserve(entries.size());
-  for (const Shown& entry : entries) {
-    effects->push_back(standings_.apply(entry));
-    log_event(effects->back());
-  }
+  standings_.apply(entries, [&](const Effect& effect) {
+    effects->push_back(effect);
+    log_event(effect);
+  });
   for (const Hearer& hearer : hearers_) {
     if (hearer.applied) hearer.applied(effects);
   }
