@@ -53,7 +53,8 @@ Error error_of(int code, sqlite3* database) {
 }
 
 int count_wal(void* bytes, sqlite3* /*database*/, const char* /*schema*/, int pages) {
-  *static_cast<std::uint64_t*>(bytes) = static_cast<std::uint64_t>(pages) * frame_bytes;
+  static_cast<std::atomic<std::uint64_t>*>(bytes)->store(static_cast<std::uint64_t>(pages) * frame_bytes,
+                                                         std::memory_order_relaxed);
   return SQLITE_OK;
 }
 
@@ -160,7 +161,7 @@ std::expected<Database, Error> Database::open(const std::string& path, const Ter
   const int code = sqlite3_open_v2(path.c_str(), &raw, flags, terms.vfs.empty() ? nullptr : terms.vfs.c_str());
   opened.database_.reset(raw);
   if (code != SQLITE_OK) return std::unexpected(error_of(code, raw));
-  opened.wal_bytes_ = std::make_unique<std::uint64_t>(0);
+  opened.wal_bytes_ = std::make_unique<std::atomic<std::uint64_t>>(0);
   sqlite3_db_config(raw, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   sqlite3_busy_timeout(raw, terms.busy_ms_max);
 
@@ -240,7 +241,7 @@ std::expected<void, Error> Database::checkpoint(bool truncate) {
   const int code = sqlite3_wal_checkpoint_v2(
       database_.get(), "main", truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
   if (code != SQLITE_OK) return std::unexpected(error_of(code, database_.get()));
-  *wal_bytes_ = 0;
+  wal_bytes_->store(0, std::memory_order_relaxed);
   return {};
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <expected>
 #include <memory>
@@ -123,8 +124,8 @@ class Database {
   /// Moves what -wal holds into the file and cuts -wal to nothing if `truncate`.
   std::expected<void, Error> checkpoint(bool truncate);
 
-  /// Bytes of -wal that hold commits since its last reset.
-  std::uint64_t wal_bytes() const { return *wal_bytes_; }
+  /// Bytes of -wal that hold commits since its last reset. Any thread may ask.
+  std::uint64_t wal_bytes() const { return wal_bytes_->load(std::memory_order_relaxed); }
 
   /// As closing, but -wal is moved into the file and removed: the end of a clean stop.
   void close_whole();
@@ -136,7 +137,7 @@ class Database {
   Database() = default;
 
   std::unique_ptr<sqlite3, Close> database_;
-  std::unique_ptr<std::uint64_t> wal_bytes_;
+  std::unique_ptr<std::atomic<std::uint64_t>> wal_bytes_;
   Statement begin_;
   Statement commit_;
 };
