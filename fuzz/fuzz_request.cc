@@ -2,7 +2,6 @@
 // http/request.h. The first two bytes say how it is cut.
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -12,7 +11,6 @@
 namespace {
 
 using firstcome::http::Limits;
-using firstcome::http::Method;
 using firstcome::http::Request;
 using firstcome::http::RequestParser;
 using Outcome = RequestParser::Outcome;
@@ -42,7 +40,7 @@ void check(const Request& request, const Limits& limits) {
          "the body is as long as it says");
   }
 #ifdef FIRSTCOME_CANARY
-  MUST(!(encodings == 1 && request.method != Method::patch), "the planted mistake");
+  MUST(!(encodings == 1 && request.method != firstcome::http::Method::patch), "the planted mistake");
 #endif
 }
 
@@ -62,7 +60,7 @@ Seen read(std::string_view bytes, std::uint32_t cuts, const Limits& limits) {
     random = random * 1664525U + 1013904223U;
     const std::size_t piece = cuts == 0 ? bytes.size() : 1 + (random >> 16) % 40;
     const std::size_t count = std::min({piece, bytes.size(), room.size()});
-    std::memcpy(room.data(), bytes.data(), count);
+    std::ranges::copy(bytes.substr(0, count), room.begin());
     parser.received(count);
     bytes.remove_prefix(count);
     for (;;) {

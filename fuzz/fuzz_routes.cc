@@ -182,7 +182,7 @@ void check_routes() {
   for (const auto route : routes) {
     if (reached.contains(std::string(route))) continue;
     missing = true;
-    std::fprintf(stderr, "never reached: %s\n", route.data());
+    std::fprintf(stderr, "never reached: %s\n", std::string(route).c_str());
   }
   std::fprintf(stderr, "routes reached: %s\n", missing ? "not all" : "all");
   if (missing && inputs > 1000) std::_Exit(1);
@@ -247,8 +247,8 @@ void run(std::uint16_t port, std::uint8_t cut, std::string_view bytes) {
   server->turn();
   const bool some_are_head = bytes.contains("HEAD");
   while (!bytes.empty()) {
-    const std::size_t piece = cut == 0 ? bytes.size() : std::min<std::size_t>(bytes.size(), cut);
-    const ssize_t sent = ::send(client.get(), bytes.data(), piece, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const std::string_view piece = cut == 0 ? bytes : bytes.substr(0, cut);
+    const ssize_t sent = ::send(client.get(), piece.data(), piece.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent <= 0) break;
     bytes.remove_prefix(static_cast<std::size_t>(sent));
     server->turn();
@@ -262,12 +262,8 @@ void run(std::uint16_t port, std::uint8_t cut, std::string_view bytes) {
   check_answers(answers, some_are_head);
 }
 
-}  // namespace
-}  // namespace firstcome::http
-
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace firstcome::http;
-  if (size < 2) return 0;
+void run_one(const std::uint8_t* data, std::size_t size) {
+  if (size < 2) return;
   if (inputs == 0) std::atexit(check_routes);
   constexpr int inputs_a_server = 2000;
   if (inputs++ % inputs_a_server == 0) {
@@ -277,5 +273,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   // A cut of a byte each would take 8,000 turns.
   const std::uint8_t cut = data[1] == 0 ? 0 : static_cast<std::uint8_t>(std::max<std::size_t>(data[1], 16));
   run(server->ports[data[0] % 2], cut, {reinterpret_cast<const char*>(data) + 2, size - 2});
+}
+
+}  // namespace
+}  // namespace firstcome::http
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  firstcome::http::run_one(data, size);
   return 0;
 }

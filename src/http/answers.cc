@@ -105,7 +105,7 @@ Response make(const Answer& answer) {
 std::string won_body(const Campaign& campaign, const Winner& winner, std::uint32_t rank) {
   std::string body;
   body.reserve(256);
-  const auto append = [&body](auto... parts) { (body.append(parts), ...); };
+  const auto append = [&body](const auto&... parts) { (body.append(parts), ...); };
   append(R"({"campaign":")", campaign.id().view(), R"(","user":)", json_string(winner.user()));
   append(R"(,"answer":"won","rank":)", std::to_string(rank), R"(,"code":")", to_text(winner.code));
   append(R"(","claimed_at":")", to_rfc3339(winner.stamp), R"("})");
@@ -140,7 +140,7 @@ Response unavailable(std::chrono::seconds retry_after, std::string detail) {
       .response(about_a_user);
 }
 
-const ReadyResponse& Answers::made(Response response) {
+const ReadyResponse& Answers::made(const Response& response) {
   made_.assign(response);
   return made_;
 }

@@ -53,7 +53,7 @@ class Answers {
     Key key;
     ReadyResponse response;
   };
-  const ReadyResponse& made(Response response);
+  const ReadyResponse& made(const Response& response);
 
   std::unordered_map<const Campaign*, std::vector<Kept>> kept_;
   Response won_{.fields = {{"Cache-Control", "no-store"}}};

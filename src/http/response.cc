@@ -66,7 +66,7 @@ void ReadyResponse::assign(const Response& response) {
 
   bytes_.clear();
   bytes_.reserve(256 + response.body.size());
-  const auto append = [this](auto... parts) { (bytes_.append(parts), ...); };
+  const auto append = [this](const auto&... parts) { (bytes_.append(parts), ...); };
   append("HTTP/1.1 ", std::to_string(status_), " ", reason_of(status_), "\r\n");
   if (!never_has_body) {
     if (!response.content_type.empty()) append("Content-Type: ", std::string_view(response.content_type), "\r\n");
