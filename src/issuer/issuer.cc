@@ -73,15 +73,19 @@ Uptime Issuer::step() {
       failed(held.error(), "beat");
       return not_before_;
     }
+    // We stood still for so long that a spare may have been at work meanwhile, and gone again.
+    const bool lapsed = beat_due_ && now - *beat_due_ > beat_every;
     beat_due_ = now + beat_every;
     // A parked coupon may be retried through another node: only the store tells.
     if (std::ranges::any_of(courses_, [](const Course& course) { return !course.parked_ranks.empty(); })) {
       in_step_with_store_ = false;
     }
-    if (*held != at_work_) {
-      at_work_ = *held;
+    if (*held != at_work_ || lapsed) {
       in_step_with_store_ = false;
       others_wrote_ = true;
+    }
+    if (*held != at_work_) {
+      at_work_ = *held;
       counters_.at_work = at_work_;
       log::info(at_work_ ? "issuer at work" : "issuer waits as a spare", {{"holder", settings_.holder}});
     }
