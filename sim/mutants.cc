@@ -45,6 +45,16 @@ constexpr Listed listed[] = {
     {Mutant::early_due_counts, "early_due_counts", "a due closing counts before closes_at"},
 };
 
+constexpr std::string_view page_begins =
+    "# Mutants\n\n"
+    "Single-line mutations of the protocol (`src/base/mutant.h`), compiled in by the preset `mutants` only. Each is "
+    "run "
+    "with seed 1, 2, 3 ... until\na check fails; one that survives fails the tests. This page is what "
+    "`build/mutants/sim/firstcome_sim --mutant all --markdown` prints, and\n`--mutant NAME --seed S --trace` tells the "
+    "story of a kill. `winner_before_sealed` is not in the table: one thread cannot meet it, and\n"
+    "`src/standings/schedules_test.cc`, which enumerates the schedules of two, kills it.\n\n"
+    "| mutant | what it does | killed by seed | by the check |\n| --- | --- | --- | --- |\n";
+
 void hunt(Mutant one, std::uint64_t seeds, Tally& tally) {
   mutant_now = one;
   for (std::uint64_t seed = 1; seed <= seeds && tally.broken == 0; ++seed) {
@@ -90,7 +100,7 @@ bool hunt_mutants(const std::string& name, std::uint64_t seeds, unsigned jobs, b
     list_mutants(name);
     return false;
   }
-  if (markdown) fmt::print("| mutant | what it does | killed by seed | by the check |\n| --- | --- | --- | --- |\n");
+  if (markdown) fmt::print("{}", page_begins);
   std::deque<Worker> workers;
   std::size_t killed = 0, joined = 0;
   for (std::size_t started = 0; joined < wanted.size();) {
