@@ -159,7 +159,7 @@ Result<std::vector<Progress>> SimStore::progress() {
 }
 
 template <class Write>
-Result<WriteOutcome> SimStore::attempt(Write write) {
+Result<WriteOutcome> SimStore::attempt(const Write& write) {
   if (auto reached = reach(Happening::store_write_failed); !reached) return fail(reached.error());
   const Micros sent = world_.now();  // rows count against the rate from here on: a zombie's arrive whenever
   stand_still();

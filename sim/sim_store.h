@@ -84,7 +84,7 @@ class SimStore final : public Store {
   Result<void> reach(Happening fault);
   void stand_still();
   template <class Write>
-  Result<WriteOutcome> attempt(Write write);
+  Result<WriteOutcome> attempt(const Write& write);
 
   World& world_;
   Tables& tables_;

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstring>
 
 #include "base/assert.h"
 
@@ -16,7 +15,7 @@ namespace {
 template <std::size_t Size>
 void copy_text(char (&into)[Size], std::string_view text) {
   const std::size_t size = std::min(text.size(), Size - 1);
-  std::memcpy(into, text.data(), size);
+  text.copy(into, size);
   into[size] = 0;
 }
 

@@ -48,13 +48,13 @@ class HandStore final : public Store {
   }
   Result<std::vector<Progress>> progress() override {
     ++reads;
-    if (fail_reads > 0 && fail_reads-- > 0) return fail(FaultKind::unavailable, "no store");
+    if (take_one(fail_reads)) return fail(FaultKind::unavailable, "no store");
     std::vector<Progress> rows;
     for (const auto& [campaign, row] : progress_of) rows.push_back(row);
     return rows;
   }
   Result<WriteOutcome> write(const IssueBatch& batch) override {
-    if (fail_writes > 0 && fail_writes-- > 0) return fail(FaultKind::unavailable, "no store");
+    if (take_one(fail_writes)) return fail(FaultKind::unavailable, "no store");
     const auto found = progress_of.find(batch.next.campaign.str());
     const auto seen = found == progress_of.end() ? std::nullopt : std::optional(found->second);
     if (seen != batch.seen) return FenceLost{};
@@ -69,7 +69,7 @@ class HandStore final : public Store {
     }
     for (const auto quota : batch.quotas) quotas.push_back(quota);
     if (batch.campaign) terms = batch.campaign;
-    if (unknown_writes > 0 && unknown_writes-- > 0) return fail(FaultKind::timed_out, "no answer");
+    if (take_one(unknown_writes)) return fail(FaultKind::timed_out, "no answer");
     return Committed{};
   }
   Result<std::vector<ParkedEntry>> parked() override { return parked_now; }
@@ -79,7 +79,7 @@ class HandStore final : public Store {
     if (poison.contains(entry->coupon.user.str())) return RowRefused{"value too long"};
     coupons_of[entry->coupon.campaign.str()].push_back({entry->coupon, clock_.uptime()});
     parked_now.erase(entry);
-    if (unknown_writes > 0 && unknown_writes-- > 0) return fail(FaultKind::timed_out, "no answer");
+    if (take_one(unknown_writes)) return fail(FaultKind::timed_out, "no answer");
     return Committed{};
   }
   Result<bool> beat(const std::string& holder) override {
@@ -104,6 +104,13 @@ class HandStore final : public Store {
   std::int64_t last_number = 0;
 
  private:
+  /// One fewer of the faults that the test asked for.
+  static bool take_one(int& left) {
+    if (left == 0) return false;
+    --left;
+    return true;
+  }
+
   HandClock& clock_;
 };
 
