@@ -248,7 +248,8 @@ void Loop::poll() {
 void Loop::run() {
   impl_->start();
   impl_->io.run();
-  impl_->close_listeners();
+  for (const auto& listener : impl_->listeners) listener->close();
+  impl_->for_each_open([](Connection& connection) { connection.close(); });  // the handlers are still there
 }
 
 void Loop::post(std::function<void()> work) {
