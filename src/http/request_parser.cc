@@ -416,26 +416,25 @@ RequestParser::Outcome RequestParser::head() {
   return Outcome::complete;
 }
 
+/// Beast gets one chunk line's limit at a time, so that a line or trailers beyond it are refused however they were cut.
 RequestParser::Outcome RequestParser::body() {
   Parts& parts = *parts_;
-  const std::size_t bytes = end_ - begin_ - scanned_;
-  if (bytes == 0) return Outcome::need_more;
-  error_code ec;
-  scanned_ += parts.grammar->put(boost::asio::const_buffer(buffer_.get() + begin_ + scanned_, bytes), ec);
-  if (ec && ec != BeastError::need_more) return refuse(parts.kind_of(ec, {}));
-  if (parts.grammar->is_done()) {
-    parts.phase = Phase::complete;
-    parts.request.body = parts.body;
-    return Outcome::complete;
+  for (;;) {
+    const std::size_t bytes = end_ - begin_ - scanned_;
+    const std::size_t offered = std::min(bytes, Limits::chunk_line_bytes_max);
+    if (offered == 0) return Outcome::need_more;
+    error_code ec;
+    const auto taken = parts.grammar->put(boost::asio::const_buffer(buffer_.get() + begin_ + scanned_, offered), ec);
+    scanned_ += taken;
+    if (ec && ec != BeastError::need_more) return refuse(parts.kind_of(ec, {}));
+    if (parts.grammar->is_done()) {
+      parts.phase = Phase::complete;
+      parts.request.body = parts.body;
+      return Outcome::complete;
+    }
+    if (taken > 0) continue;
+    return bytes > offered ? refuse(Malformed::chunk) : Outcome::need_more;
   }
-  // What is left is the beginning of a chunk's line, or of the trailers. No quoted extensions: Beast lets them hold
-  // line ends, where another reader sees the end of the line, and counts the chunk again each time that it looks at
-  // one.
-  const std::string_view rest(buffer_.get() + begin_ + scanned_, end_ - begin_ - scanned_);
-  const std::size_t line_at = rest.starts_with("\r\n") ? 2 : 0;
-  const bool has_quote = rest.substr(line_at, rest.find("\r\n", line_at) - line_at).contains('"');
-  if (has_quote || rest.size() > Limits::chunk_line_bytes_max) return refuse(Malformed::chunk);
-  return Outcome::need_more;
 }
 
 }  // namespace firstcome::http

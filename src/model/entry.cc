@@ -3,6 +3,7 @@
 #include <xxhash.h>
 
 #include <bit>
+#include <cmath>
 #include <cstring>
 
 #include "base/mutant.h"
@@ -152,6 +153,7 @@ void get(Reader& r, Opened& e) {
   e.promise = r.maybe([&] { return r.number<Promise>(); });
   e.format = r.number<std::uint16_t>();
   if (e.promise && *e.promise != Promise::journal && *e.promise != Promise::store) r.refuse();
+  if (e.issue_rate && !(*e.issue_rate >= 0 && std::isfinite(*e.issue_rate))) r.refuse();
 }
 
 void put(Writer& w, const Ticket& e) {
