@@ -70,6 +70,16 @@ Method method_of(beast::http::verb verb) {
   }
 }
 
+/// Whether `bytes`, of which Beast took nothing, hold the line of a chunk with something in it to its end. Then an
+/// extension has an open quote; Beast would wait for the rest of it, and count the chunk against the body's limit at
+/// every byte.
+bool is_whole_chunk_line(std::string_view bytes) {
+  if (bytes.starts_with("\r\n")) bytes.remove_prefix(2);  // the end of the chunk before
+  const auto end = bytes.find("\r\n");
+  return end != std::string_view::npos &&
+         bytes.substr(0, end).find_first_of("123456789abcdefABCDEF;") < bytes.find(';');
+}
+
 enum class Phase : std::uint8_t { head, body, complete, refused };
 
 /// What is known about the present request. Stays where it is when the bytes move.
@@ -433,7 +443,8 @@ RequestParser::Outcome RequestParser::body() {
       return Outcome::complete;
     }
     if (taken > 0) continue;
-    return bytes > offered ? refuse(Malformed::chunk) : Outcome::need_more;
+    const std::string_view waiting(buffer_.get() + begin_ + scanned_, offered);
+    return bytes > offered || is_whole_chunk_line(waiting) ? refuse(Malformed::chunk) : Outcome::need_more;
   }
 }
 
