@@ -52,10 +52,10 @@ CLI::App* app_of(CLI::App& root, const std::string& name) {
 Words words_of(const Bound& bound) {
   Words words;
   for (const auto& [name, values] : bound.values) {
-    if (!values.empty()) words.given_[name] = values;
+    if (!values.empty()) words.given[name] = values;
   }
   for (const auto& [name, given] : bound.switches) {
-    if (given) words.given_[name] = {};
+    if (given) words.given[name] = {};
   }
   return words;
 }
@@ -110,8 +110,8 @@ const std::vector<Command>& all_commands() {
 }
 
 std::optional<std::string> Words::get(std::string_view name) const {
-  const auto found = given_.find(name);
-  if (found == given_.end() || found->second.empty()) return {};
+  const auto found = given.find(name);
+  if (found == given.end() || found->second.empty()) return {};
   return found->second.back();
 }
 
@@ -121,8 +121,8 @@ std::string Words::get_or(std::string_view name, std::string_view otherwise) con
 
 const std::vector<std::string>& Words::all(std::string_view name) const {
   static const std::vector<std::string> none;
-  const auto found = given_.find(name);
-  return found == given_.end() ? none : found->second;
+  const auto found = given.find(name);
+  return found == given.end() ? none : found->second;
 }
 
 Result<double> Words::number(std::string_view name, double otherwise, double least, double most) const {

@@ -37,7 +37,7 @@ struct Argument {
 /// What was typed.
 class Words {
  public:
-  bool has(std::string_view name) const { return given_.contains(name); }
+  bool has(std::string_view name) const { return given.contains(name); }
   std::optional<std::string> get(std::string_view name) const;
   std::string get_or(std::string_view name, std::string_view otherwise) const;
   const std::vector<std::string>& all(std::string_view name) const;
@@ -47,7 +47,7 @@ class Words {
   Result<std::uint64_t> count(std::string_view name, std::uint64_t otherwise, std::uint64_t least = 0,
                               std::uint64_t most = std::numeric_limits<std::uint32_t>::max()) const;
 
-  std::map<std::string, std::vector<std::string>, std::less<>> given_;
+  std::map<std::string, std::vector<std::string>, std::less<>> given;
 };
 
 struct Command {

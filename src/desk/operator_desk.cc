@@ -54,7 +54,7 @@ std::optional<std::string> OperatorDesk::refuse(const Opened& opened) const {
   return refuse_quota(opened.quota, 0);
 }
 
-void OperatorDesk::create(Opened opened, Reply reply) {
+void OperatorDesk::create(const Opened& opened, Reply reply) {
   const auto compare = [this, opened](Kind if_same) -> Verdict {
     const Campaign* const there = standings_.find(opened.campaign);
     if (!there) return {};
@@ -68,7 +68,7 @@ void OperatorDesk::create(Opened opened, Reply reply) {
   }
   if (const auto why = refuse(opened)) return reply({Kind::invalid, nullptr, *why});
   Operation operation{.campaign = opened.campaign, .reply = std::move(reply)};
-  operation.steps.push_back([this, opened, compare](Operation& self) {
+  operation.steps.emplace_back([this, opened, compare](Operation& self) {
     return append(self, opened, [compare] { return compare(Kind::created); });
   });
   begin(std::move(operation));
@@ -113,7 +113,7 @@ void OperatorDesk::change(std::string_view id, const CampaignPatch& patch, Reply
   const CampaignId name = campaign->id();
   Operation operation{.campaign = name, .reply = std::move(reply)};
   if (patch.quota) {
-    operation.steps.push_back(
+    operation.steps.emplace_back(
         [this, campaign, name, quota = *patch.quota, closed_meanwhile](Operation& self) -> Verdict {
           const auto decided = [campaign, quota, closed_meanwhile]() -> Verdict {
             if (campaign->view().quota >= quota) return OperatorAnswer{Kind::changed, campaign, {}};
@@ -124,7 +124,7 @@ void OperatorDesk::change(std::string_view id, const CampaignPatch& patch, Reply
         });
   }
   if (patch.closes_at) {
-    operation.steps.push_back(
+    operation.steps.emplace_back(
         [this, campaign, name, closes_at = *patch.closes_at, switched](Operation& self) -> Verdict {
           const auto is_so = [campaign, closes_at] { return campaign->view().window.closes_at == closes_at; };
           if (is_so()) return OperatorAnswer{Kind::unchanged, campaign, {}};
@@ -134,7 +134,7 @@ void OperatorDesk::change(std::string_view id, const CampaignPatch& patch, Reply
         });
   }
   if (patch.paused) {
-    operation.steps.push_back([this, campaign, name, paused = *patch.paused, switched](Operation& self) -> Verdict {
+    operation.steps.emplace_back([this, campaign, name, paused = *patch.paused, switched](Operation& self) -> Verdict {
       const auto is_so = [campaign, paused] { return campaign->view().paused == paused; };
       if (is_so()) return OperatorAnswer{Kind::unchanged, campaign, {}};
       const Position seen = campaign->view().changed_at;
@@ -143,7 +143,7 @@ void OperatorDesk::change(std::string_view id, const CampaignPatch& patch, Reply
     });
   }
   if (patch.closed) {
-    operation.steps.push_back([this, campaign, name](Operation& self) -> Verdict {
+    operation.steps.emplace_back([this, campaign, name](Operation& self) -> Verdict {
       return append(self, Closed{name, ClosedBy::person}, [campaign]() -> Verdict {
         if (!campaign->view().closed) return {};
         return OperatorAnswer{Kind::changed, campaign, {}};

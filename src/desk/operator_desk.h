@@ -58,7 +58,7 @@ class OperatorDesk {
   OperatorDesk(std::uint32_t author, const Standings& standings, Journal& journal, Clock& clock, OperatorLimits limits);
 
   /// `reply` is called once, from here or from a later applied(), append_failed() or tick().
-  void create(Opened opened, Reply reply);
+  void create(const Opened& opened, Reply reply);
   void change(std::string_view campaign, const CampaignPatch& patch, Reply reply);
 
   /// The standings have these effects already.
