@@ -315,7 +315,9 @@ void MemoryDisk::lose_power() {
 bool MemoryDisk::begin_operation() {
   if (!power_) return false;
   ++counts_.operations;
-  if (cut_after_ == 0 || --cut_after_ > 0) return true;
+  if (cut_after_ == 0) return true;
+  --cut_after_;
+  if (cut_after_ > 0) return true;
   lose_power();
   return false;
 }
