@@ -19,8 +19,8 @@ class OperatorDeskTest : public testing::Test {
     }
     desk_.applied(effects);
   }
-  void create(Opened opened) {
-    desk_.create(std::move(opened), [this](const OperatorAnswer& answer) { answers_.push_back(answer); });
+  void create(const Opened& opened) {
+    desk_.create(opened, [this](const OperatorAnswer& answer) { answers_.push_back(answer); });
   }
   void change(const CampaignPatch& patch, std::string_view id = "lunch") {
     desk_.change(id, patch, [this](const OperatorAnswer& answer) { answers_.push_back(answer); });

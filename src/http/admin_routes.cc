@@ -213,9 +213,9 @@ void AdminRoutes::Impl::create(const Request& request, Exchange& exchange) {
   static constexpr std::array<std::string_view, 7> known{"id",        "name",       "quota",  "opens_at",
                                                          "closes_at", "issue_rate", "promise"};
   JsonInput body(request.body, known);
-  Opened opened = opened_of(body);
+  const Opened opened = opened_of(body);
   if (body.refusal()) return exchange.answer(*body.refusal());
-  ports.desk.create(std::move(opened), [this, id = exchange.wait()](const OperatorAnswer& answer) {
+  ports.desk.create(opened, [this, id = exchange.wait()](const OperatorAnswer& answer) {
     using enum OperatorAnswer::Kind;
     switch (answer.kind) {
       case created:
