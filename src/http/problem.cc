@@ -59,11 +59,11 @@ constexpr std::array<Refusal, malformed_kinds> refusals{{
      "The request target is longer than this server reads.", "No address of this service is that long."},
     {"header_too_large", 431, "header-too-large", "The header is too large",
      "The request line and the header fields together are larger than this server reads.",
-     "Send fewer or shorter fields; the operator can raise http.header_bytes_max."},
+     "Send fewer or shorter fields; the operator can raise header_bytes_max."},
     {"too_many_fields", 431, "header-too-large", "The header is too large",
      "There are more header fields than this server reads.", "Send fewer fields."},
     {"body_too_large", 413, "body-too-large", "The body is too large", "The body is larger than this server reads.",
-     "Send a shorter body; the operator can raise http.body_bytes_max."},
+     "Send a shorter body; the operator can raise body_bytes_max."},
     {"too_slow", 408, "request-too-slow", "The request took too long",
      "The request was not complete in the time that a client has for it.", "Send the request again, in one go."},
 }};
