@@ -230,6 +230,10 @@ bool Connection::send_out() {
   if (sent > 0 || &out != &unsent_) sent_at_ = common_.now;
   if (&out == &unsent_) {
     unsent_begin_ = end;
+    if (unsent_begin_ > unsent_bytes()) {  // fewer bytes move than were sent since the last time
+      unsent_.erase(0, unsent_begin_);
+      unsent_begin_ = 0;
+    }
   } else {
     unsent_.assign(out, end);
     out.clear();

@@ -47,7 +47,9 @@ struct Common {
 /// memory of their own.
 ///
 ///   Invariant   Answers leave in the order of the requests: while an exchange waits, no further request is looked at.
-///   Bounds      At most limits.unread_answer_bytes and one answer are kept for a client that does not read.
+///   Bounds      At most limits.unread_answer_bytes and one answer are kept for a client that does not read, and no
+///   more
+///               than that of what it has read already.
 ///   Threads     the loop's own.
 class Connection {
  public:
@@ -64,7 +66,8 @@ class Connection {
   bool answer(ExchangeId id, const ReadyResponse& response);
 
   bool is_open() const { return fd_ >= 0; }
-  std::uint32_t life() const { return life_; }  ///< another one each time the slot is used
+  std::size_t kept_bytes() const { return unsent_.size(); }  ///< of answers, those that are sent already too
+  std::uint32_t life() const { return life_; }               ///< another one each time the slot is used
 
  private:
   friend class Exchange;
