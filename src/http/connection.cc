@@ -183,6 +183,7 @@ bool Connection::answer(ExchangeId id, const ReadyResponse& response) {
   waiting_ = false;
   ++serial_;
   common_.counters.exchanges_waiting.drop();
+  if (unsent_.empty()) sent_at_ = common_.now;  // from here on the client owes to read
   // Inside its own on_request the answers before it are still in the loop's buffer.
   append(serving_ ? common_.out : unsent_, response);
   if (!serving_ && !std::exchange(queued_, true)) common_.resumed.push_back(slot_);

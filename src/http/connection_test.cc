@@ -98,5 +98,19 @@ TEST_F(ConnectionTest, a_client_that_is_always_behind_costs_no_more_memory_with_
   }
 }
 
+TEST_F(ConnectionTest, a_late_answer_may_wait_write_ms_for_its_first_byte) {
+  send(ask_later);
+  while (::send(served, "x", 1, MSG_NOSIGNAL) == 1) continue;  // the kernel takes nothing more
+  pass(limits.write_ms * 3);
+  ASSERT_TRUE(connection.answer(handler.waiting, ReadyResponse(response)));
+  turn(0);
+  ASSERT_EQ(connection.kept_bytes(), answer_bytes);
+  pass(limits.write_ms - 100ms);
+  EXPECT_TRUE(connection.is_open());
+  pass(200ms);
+  EXPECT_FALSE(connection.is_open());
+  EXPECT_EQ(common.counters.unread_closed.value(), 1U);
+}
+
 }  // namespace
 }  // namespace firstcome::http
