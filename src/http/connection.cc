@@ -193,14 +193,15 @@ bool Connection::answer(ExchangeId id, const ReadyResponse& response) {
 /// Gives back the listener's parser: what it holds of this client's goes into one of its own.
 void Connection::keep_rest() {
   RequestParser& shared = endpoint_->parser;
-  if (!shared.has_rest()) return;
-  if (closing_ || !is_open()) {
-    linger_ = true;
-    shared.clear();
-  } else {
-    own_ = std::make_unique<RequestParser>(endpoint_->limits);
-    own_->take_rest_of(shared);
+  if (shared.has_rest()) {
+    if (closing_ || !is_open()) {
+      linger_ = true;
+    } else {
+      own_ = std::make_unique<RequestParser>(endpoint_->limits);
+      own_->take_rest_of(shared);
+    }
   }
+  shared.clear();  // without a rest too: it may have skipped an empty line, and the next client has one of its own
 }
 
 /// False if the connection was closed over it.

@@ -391,6 +391,19 @@ TEST_F(LoopTest, lingering_ends) {
   }));
 }
 
+/// All clients are read by one parser. What it knew of the first one once made a 400 for the second one.
+TEST_F(LoopTest, an_empty_line_of_one_client_is_not_held_against_the_next) {
+  start();
+  TestClient first(port);
+  ASSERT_TRUE(first.send("\r\n"));
+  ASSERT_TRUE(eventually([&] { return loop.counters().bytes_in.value() == 2; }));
+  TestClient second(port);
+  ASSERT_TRUE(second.send("\r\n" + get("/second")));
+  EXPECT_EQ(second.read_answer()->body, "/second");
+  ASSERT_TRUE(first.send(get("/first")));
+  EXPECT_EQ(first.read_answer()->body, "/first");
+}
+
 TEST_F(LoopTest, expect_continue_is_answered_before_the_body) {
   start();
   TestClient client(port);
