@@ -248,9 +248,11 @@ void Connection::settle() {
   if (!common_.out.empty() && !send_out()) return;
   if (own_ && !own_->has_rest()) own_.reset();
   if (!waiting_ && unsent_.empty()) {
+    const bool more = readable_ || stalled_;
     if (closing_) return finish();
-    if (peer_done_ && !readable_ && !stalled_) return close();
-    if ((readable_ || stalled_) && !std::exchange(queued_, true)) common_.resumed.push_back(slot_);  // others first
+    if (peer_done_ && !more) return close();
+    if (common_.draining && !more && !own_) return finish();
+    if (more && !std::exchange(queued_, true)) common_.resumed.push_back(slot_);  // others first
   }
   set_deadline();
 }
@@ -291,10 +293,9 @@ void Connection::due() {
 
 void Connection::drain() {
   if (waiting_ || lingering_) return;
-  readable_ = true;  // a request may have come that no event has told yet
+  readable_ = true;             // a request may have come that no event has told yet
+  linger_ |= !unsent_.empty();  // it is not idle: it reads, and may be sending
   proceed();
-  const bool is_idle = is_open() && !waiting_ && !closing_ && unsent_.empty() && !own_;
-  if (is_idle) close();
 }
 
 /// Everything is sent: ends the connection, and if the client may still be sending, waits a little until it has read.

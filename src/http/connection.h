@@ -59,7 +59,7 @@ class Connection {
   void ready(std::uint32_t events);  ///< epoll's
   void resume();
   void due();    ///< the deadline wheel's: the deadline may have moved since
-  void drain();  ///< closes at once what is idle; the rest after its next answer
+  void drain();  ///< closes at once what is idle; the rest when its client has what it asked for
   void close();
 
   /// False if that exchange is over: its client left.

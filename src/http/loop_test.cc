@@ -483,6 +483,21 @@ TEST_F(LoopTest, drain_answers_what_is_in_flight_and_closes_the_rest) {
   EXPECT_EQ(loop.counters().drain_cut.value(), 0U);
 }
 
+TEST_F(LoopTest, drain_ends_with_a_client_that_has_read_its_answers) {
+  start();
+  TestClient reading;
+  reading.receive_buffer(4096);
+  reading.connect(port);
+  ASSERT_TRUE(reading.send(get("/big?20000000")));
+  ASSERT_TRUE(eventually([&] { return loop.counters().bytes_out.value() > 0; }));
+  loop.drain(60s);
+  EXPECT_EQ(reading.read_answer()->body.size(), 20'000'000U);
+  EXPECT_TRUE(reading.is_ended());
+  reading.close();
+  EXPECT_TRUE(eventually([&] { return returned.load(); }));
+  EXPECT_EQ(loop.counters().drain_cut.value(), 0U);
+}
+
 TEST_F(LoopTest, drain_ends_at_its_deadline) {
   start();
   TestClient waiting(port);
