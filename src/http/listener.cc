@@ -13,9 +13,6 @@
 namespace firstcome::http {
 namespace {
 
-// The kernel cuts it to net.core.somaxconn.
-constexpr int backlog = 4096;
-
 struct Address {
   sockaddr_storage storage{};
   socklen_t bytes = 0;
@@ -74,6 +71,7 @@ Result<Descriptor> open_one(const Address& at, bool shared, const std::string& n
   // The accepted sockets inherit it: one system call less per connection.
   ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   if (::bind(socket.get(), at.get(), at.bytes) != 0) return failed("listen on");
+  constexpr int backlog = Listener::queue_max - 1;  // the kernel lets in one more
   if (::listen(socket.get(), backlog) != 0) return failed("listen on");
   return socket;
 }

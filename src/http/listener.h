@@ -36,6 +36,8 @@ class Listener {
     exhausted,  ///< no file descriptor or no memory: try again later, the clients wait in the kernel's queue
   };
 
+  static constexpr int queue_max = 4096;  ///< clients that wait to be accepted; cut to net.core.somaxconn
+
   Listener(Descriptor socket, Handler& handler, const Limits& limits)
       : endpoint(handler, limits), socket_(std::move(socket)) {}
 

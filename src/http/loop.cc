@@ -49,7 +49,7 @@ struct Loop::Impl {
   void wait_for_ready();
   void on_ready();
   void on_event(const epoll_event& event);
-  void accept(Listener& listener);
+  void accept(Listener& listener, int most);
   void open(Accepted accepted, Listener& listener);
   void warn_exhausted();
   void resume_all();
@@ -108,15 +108,15 @@ void Loop::Impl::on_ready() {
 
 void Loop::Impl::on_event(const epoll_event& event) {
   const std::uint64_t token = event.data.u64;
-  if (token & listener_mark) return accept(*listeners[token & ~listener_mark]);
+  if (token & listener_mark) return accept(*listeners[token & ~listener_mark], accepts_max);
   const auto slot = static_cast<std::uint32_t>(token);
   Connection& connection = at(slot);
   if (connection.is_open() && token_of(slot, connection.life()) == token) connection.ready(event.events);
 }
 
-void Loop::Impl::accept(Listener& listener) {
+void Loop::Impl::accept(Listener& listener, int most) {
   Accepted accepted;
-  for (int i = 0; i < accepts_max && listener.is_open(); ++i) {
+  for (int i = 0; i < most && listener.is_open(); ++i) {
     switch (listener.accept(accepted)) {
       case Listener::Outcome::accepted:
         open(std::move(accepted), listener);
@@ -201,7 +201,7 @@ void Loop::Impl::for_each_open(Do act) {
 
 void Loop::Impl::close_listeners() {
   for (const auto& listener : listeners) {
-    if (listener->is_open()) accept(*listener);  // who is in the queue already is answered, not reset
+    accept(*listener, Listener::queue_max);  // who is in the queue already is answered, not reset
     listener->close();
   }
 }

@@ -67,10 +67,16 @@ class TestHandler : public Handler {
 class LoopTest : public testing::Test {
  protected:
   void start() {
+    listen();
+    run();
+  }
+  void listen() {
     auto sockets = open_listening("127.0.0.1", 0, 1);
     ASSERT_TRUE(sockets) << sockets.error().what;
     port = sockets->port;
     loop.listen(std::move(sockets->sockets[0]), handler, limits);
+  }
+  void run() {
     thread = std::thread([this] {
       loop.run();
       returned = true;
@@ -481,6 +487,23 @@ TEST_F(LoopTest, drain_answers_what_is_in_flight_and_closes_the_rest) {
   unfinished.close();
   EXPECT_TRUE(eventually([&] { return returned.load(); }));
   EXPECT_EQ(loop.counters().drain_cut.value(), 0U);
+}
+
+TEST_F(LoopTest, drain_answers_everybody_who_waits_to_be_accepted) {
+  listen();
+  std::deque<TestClient> clients;
+  for (int i = 0; i < 200; ++i) {
+    ASSERT_TRUE(clients.emplace_back(port).send(get("/" + std::to_string(i))));
+  }
+  loop.drain(10s);
+  run();
+  for (int i = 0; i < 200; ++i) {
+    const auto answer = clients[static_cast<std::size_t>(i)].read_answer();
+    ASSERT_TRUE(answer) << i;
+    EXPECT_EQ(answer->body, "/" + std::to_string(i));
+  }
+  clients.clear();
+  EXPECT_TRUE(eventually([&] { return returned.load(); }));
 }
 
 TEST_F(LoopTest, drain_ends_with_a_client_that_has_read_its_answers) {
