@@ -43,7 +43,8 @@ void loop_numbers(metrics::Page& page, const std::vector<const http::Counters*>&
                total(&http::Counters::connections_accepted));
   page.counter("firstcome_connections_refused_total", "Connections closed at once, beyond connections_max.",
                total(&http::Counters::connections_refused));
-  page.counter("firstcome_accepts_failed_total", "Accepts that failed for want of file descriptors or memory.",
+  page.counter("firstcome_accepts_failed_total",
+               "Accepts that failed for want of file descriptors, epoll watches or memory.",
                total(&http::Counters::accepts_failed));
   page.counter("firstcome_requests_total", "Well-formed requests.", total(&http::Counters::requests));
   page.counter("firstcome_requests_malformed_total", "Requests refused before anybody looked at what they want.",

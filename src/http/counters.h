@@ -30,7 +30,7 @@ struct alignas(64) Counters {
   Counter connections_open;  ///< now
   Counter connections_accepted;
   Counter connections_refused;  ///< beyond the limit, closed at once
-  Counter accepts_failed;       ///< too few file descriptors or no memory
+  Counter accepts_failed;       ///< too few file descriptors or epoll watches, or no memory
   Counter requests;             ///< well-formed ones
   Counter exchanges_waiting;    ///< now
   Counter clients_left;         ///< while their exchange waited

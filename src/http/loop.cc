@@ -45,13 +45,13 @@ struct Loop::Impl {
   ~Impl() { ready.release(); }
 
   void start();
-  void watch(int fd, std::uint64_t token, std::uint32_t events);
+  bool watch(int fd, std::uint64_t token, std::uint32_t events);
   void wait_for_ready();
   void on_ready();
   void on_event(const epoll_event& event);
   void accept(Listener& listener, int most);
   void open(Accepted accepted, Listener& listener);
-  void warn_exhausted();
+  void note_exhausted();
   void resume_all();
   void on_timer();
   void wait_for_timer();
@@ -81,11 +81,12 @@ struct Loop::Impl {
   std::vector<std::uint32_t> resuming;
 };
 
-void Loop::Impl::watch(int fd, std::uint64_t token, std::uint32_t events) {
+/// False, with errno: no memory, or fs.epoll.max_user_watches.
+bool Loop::Impl::watch(int fd, std::uint64_t token, std::uint32_t events) {
   epoll_event event{};
   event.events = events;
   event.data.u64 = token;
-  MUST(::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd, &event) == 0, "a new descriptor can be watched");
+  return ::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
 void Loop::Impl::wait_for_ready() {
@@ -124,8 +125,7 @@ void Loop::Impl::accept(Listener& listener, int most) {
       case Listener::Outcome::none_left:
         return;
       case Listener::Outcome::exhausted:
-        warn_exhausted();
-        common.counters.accepts_failed.add();
+        note_exhausted();
         // Level-triggered, it would be told again at once: until the next tick nobody asks.
         ::epoll_ctl(epoll.get(), EPOLL_CTL_DEL, listener.fd(), nullptr);
         listener.paused = true;
@@ -134,11 +134,14 @@ void Loop::Impl::accept(Listener& listener, int most) {
   }
 }
 
-void Loop::Impl::warn_exhausted() {
+void Loop::Impl::note_exhausted() {
   const int error = errno;
+  common.counters.accepts_failed.add();
   if (common.now < warn_again) return;
   warn_again = common.now + warn_interval;
-  log::warn("no connection can be accepted: raise the limit of open files (ulimit -n), or lower connections_max",
+  log::warn(error == ENOSPC
+                ? "no connection can be watched: raise fs.epoll.max_user_watches, or lower connections_max"
+                : "no connection can be accepted: raise the limit of open files (ulimit -n), or lower connections_max",
             {{"error", std::strerror(error)}, {"connections", common.counters.connections_open.value()}});
 }
 
@@ -153,10 +156,12 @@ void Loop::Impl::open(Accepted accepted, Listener& listener) {
     common.free.push_back(slots_used++);
   }
   const std::uint32_t slot = common.free.back();
-  common.free.pop_back();
   Connection& connection = at(slot);
   const int fd = accepted.socket.get();
-  watch(fd, token_of(slot, connection.life()), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+  if (!watch(fd, token_of(slot, connection.life()), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)) {
+    return note_exhausted();  // closed here
+  }
+  common.free.pop_back();
   connection.open(accepted.socket.release(), accepted.peer, listener.endpoint);
 }
 
@@ -180,8 +185,8 @@ void Loop::Impl::on_timer() {
   common.now = common.clock.uptime();
   common.wheel.advance(common.now, [this](std::uint32_t slot) { at(slot).due(); });
   for (std::size_t i = 0; i < listeners.size(); ++i) {
-    if (!listeners[i]->is_open() || !std::exchange(listeners[i]->paused, false)) continue;
-    watch(listeners[i]->fd(), listener_mark | i, EPOLLIN);
+    if (!listeners[i]->is_open() || !listeners[i]->paused) continue;
+    listeners[i]->paused = !watch(listeners[i]->fd(), listener_mark | i, EPOLLIN);
   }
   if (tick) tick();
   resume_all();
@@ -228,7 +233,8 @@ Loop::~Loop() {
 }
 
 void Loop::listen(Descriptor socket, Handler& handler, const Limits& limits) {
-  impl_->watch(socket.get(), listener_mark | impl_->listeners.size(), EPOLLIN);
+  MUST(impl_->watch(socket.get(), listener_mark | impl_->listeners.size(), EPOLLIN),
+       "the kernel watches no socket: too few epoll watches before the start");
   impl_->listeners.push_back(std::make_unique<Listener>(std::move(socket), handler, limits));
 }
 

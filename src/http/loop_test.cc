@@ -1,9 +1,16 @@
 #include "http/loop.h"
 
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 
+#include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstring>
 #include <deque>
 #include <future>
@@ -565,6 +572,40 @@ TEST_F(LoopTest, too_few_file_descriptors_is_not_spun_on) {
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
   ASSERT_TRUE(client.send(get("/there")));
   EXPECT_EQ(client.read_answer()->body, "/there");
+}
+
+/// From now on epoll watches nothing new for this thread, as if fs.epoll.max_user_watches were reached.
+void use_up_epoll_watches() {
+  std::array<sock_filter, 6> program{{
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_epoll_ctl, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[1])),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, EPOLL_CTL_ADD, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSPC),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  }};
+  const sock_fprog filter{.len = program.size(), .filter = program.data()};
+  ASSERT_EQ(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+  ASSERT_EQ(::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter), 0) << std::strerror(errno);
+}
+
+TEST_F(LoopTest, too_few_epoll_watches_cost_the_new_connection_only) {
+  start();
+  TestClient before(port);
+  ASSERT_TRUE(before.send(get("/before")));
+  EXPECT_EQ(before.read_answer()->body, "/before");
+  on_loop([] {
+    use_up_epoll_watches();
+    return true;
+  });
+  for (int i = 1; i <= 3; ++i) {
+    TestClient client(port);
+    EXPECT_TRUE(client.is_cut());
+    EXPECT_EQ(loop.counters().accepts_failed.value(), static_cast<std::uint64_t>(i));
+  }
+  EXPECT_EQ(loop.counters().connections_open.value(), 1U);
+  ASSERT_TRUE(before.send(get("/still")));
+  EXPECT_EQ(before.read_answer()->body, "/still");
 }
 
 TEST_F(LoopTest, ticks_and_runs_what_is_posted) {
