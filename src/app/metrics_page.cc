@@ -53,10 +53,16 @@ void loop_numbers(metrics::Page& page, const std::vector<const http::Counters*>&
                  for (const auto& kind : loop.malformed) all += kind.value();
                  return all;
                }));
-  page.counter("firstcome_clients_left_total", "Clients that left while their claim waited.",
+  page.gauge("firstcome_requests_waiting", "Requests that wait for their answer: claims, and operators' ones.",
+             total(&http::Counters::exchanges_waiting));
+  page.counter("firstcome_clients_left_total", "Clients that left while their request waited.",
                total(&http::Counters::clients_left));
+  page.counter("firstcome_connections_idle_total", "Connections closed after idle_ms_max without a request.",
+               total(&http::Counters::idle_closed));
   page.counter("firstcome_connections_unread_total", "Connections cut since the client did not read.",
                total(&http::Counters::unread_closed));
+  page.counter("firstcome_connections_drain_cut_total", "Connections cut at the end of drain_ms_max.",
+               total(&http::Counters::drain_cut));
   page.counter("firstcome_received_bytes_total", "Bytes received.", total(&http::Counters::bytes_in));
   page.counter("firstcome_sent_bytes_total", "Bytes sent.", total(&http::Counters::bytes_out));
 }

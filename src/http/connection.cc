@@ -59,7 +59,6 @@ void Connection::close() {
   if (waiting_) {
     waiting_ = false;
     common_.counters.exchanges_waiting.drop();
-    common_.counters.clients_left.add();
     endpoint_->handler.on_left({slot_, serial_++});
   }
   ::close(fd_);
@@ -76,9 +75,14 @@ void Connection::close() {
   common_.free.push_back(slot_);
 }
 
+void Connection::client_left() {
+  if (waiting_) common_.counters.clients_left.add();
+  close();
+}
+
 void Connection::ready(std::uint32_t events) {
   // A client that has left altogether. One that only ended its side (RDHUP) may still read: it gets its answers first.
-  if (events & (EPOLLERR | EPOLLHUP)) return close();
+  if (events & (EPOLLERR | EPOLLHUP)) return client_left();
   if (events & EPOLLRDHUP) peer_done_ = true;
   if (events & (EPOLLIN | EPOLLRDHUP)) readable_ = true;
   if (waiting_ && unsent_.empty()) return;
@@ -117,7 +121,7 @@ void Connection::read() {
   } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
     readable_ = false;
   } else if (errno != EINTR) {
-    close();
+    client_left();
   }
 }
 
@@ -216,7 +220,7 @@ bool Connection::send_out() {
   ssize_t sent = ::send(fd_, out.data() + begin, out.size() - begin, MSG_NOSIGNAL);
   if (sent < 0) {
     if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
-      close();
+      client_left();
       return false;
     }
     sent = 0;

@@ -72,6 +72,7 @@ class Connection {
  private:
   friend class Exchange;
 
+  void client_left();
   void proceed();
   void read();
   void serve(RequestParser& parser);

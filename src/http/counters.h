@@ -33,7 +33,7 @@ struct alignas(64) Counters {
   Counter accepts_failed;       ///< too few file descriptors or epoll watches, or no memory
   Counter requests;             ///< well-formed ones
   Counter exchanges_waiting;    ///< now
-  Counter clients_left;         ///< while their exchange waited
+  Counter clients_left;         ///< by themselves, while their exchange waited
   Counter idle_closed;
   Counter unread_closed;  ///< clients that did not read their answers
   Counter drain_cut;      ///< connections that were cut at the end of the drain

@@ -538,6 +538,7 @@ TEST_F(LoopTest, drain_ends_at_its_deadline) {
   EXPECT_TRUE(eventually([&] { return returned.load(); }));
   EXPECT_EQ(handler.left, 1);
   EXPECT_EQ(loop.counters().drain_cut.value(), 1U);
+  EXPECT_EQ(loop.counters().clients_left.value(), 0U) << "we left, not the client";
 }
 
 TEST_F(LoopTest, stop_cuts_everything_while_the_handlers_are_there) {

@@ -143,7 +143,9 @@ class Admin(unittest.TestCase):
         answer = self.server.admin("GET", "/metrics")
         self.assertEqual(answer.status, 200)
         self.assertTrue(answer.header("Content-Type").startswith("text/plain"))
-        for name in ("firstcome_claims_total", "firstcome_build_info"):
+        for name in ("firstcome_claims_total", "firstcome_build_info", "firstcome_requests_waiting", "firstcome_clients_left_total",
+                     "firstcome_connections_refused_total", "firstcome_connections_idle_total",
+                     "firstcome_connections_unread_total", "firstcome_connections_drain_cut_total"):
             self.assertIn(name, answer.text())
         judged = subprocess.run(["promtool", "check", "metrics"], input=answer.text(), capture_output=True, text=True)
         self.assertEqual((judged.returncode, judged.stdout + judged.stderr), (0, ""))
