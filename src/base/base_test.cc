@@ -96,5 +96,13 @@ TEST(Nearest, finds_the_word_behind_a_typo) {
   EXPECT_EQ(did_you_mean("--rol", known), "; did you mean --role?");
 }
 
+TEST(Nearest, does_not_compare_what_is_longer_than_any_name) {
+  const std::string name(64, 'n');
+  const std::string_view known[] = {name};
+  EXPECT_EQ(nearest(name.substr(1), known), name);
+  EXPECT_EQ(nearest(name, known), name);
+  EXPECT_EQ(nearest(name + "n", known), "");
+}
+
 }  // namespace
 }  // namespace firstcome

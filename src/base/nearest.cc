@@ -27,7 +27,9 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::string_view nearest(std::string_view name, std::span<const std::string_view> known) {
+  constexpr std::size_t name_bytes_max = 64;
   std::string_view best;
+  if (name.size() > name_bytes_max) return best;
   std::size_t best_distance = std::max<std::size_t>(name.size() / 3, 1) + 1;
   for (const auto candidate : known) {
     const std::size_t distance = edit_distance(name, candidate);
