@@ -4,13 +4,16 @@
 
 #include <algorithm>
 
+#include "base/limits.h"
 #include "base/log.h"
 
 namespace firstcome {
 
 Result<void> make_room_for_connections(Settings& settings, bool may_lower) {
-  constexpr rlim_t besides = 64;  // databases, listeners, epoll, timers, the log
+  constexpr rlim_t each_loop = 5;  // its listener and epoll set; Asio's epoll set, eventfd and timerfd
+  constexpr rlim_t files = 64;     // databases, the lock, the log
   constexpr rlim_t connections_min = 128;
+  const rlim_t besides = limits::admin_connections_max + each_loop * settings.loop_count() + files;
   const rlim_t wanted = settings.connections_max + besides;
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) return {};

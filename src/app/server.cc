@@ -51,11 +51,11 @@ class Reasons {
   std::string reason_ = "starting";
 };
 
-http::Limits limits_of(const Settings& settings, std::size_t loops) {
+http::Limits limits_of(const Settings& settings, std::size_t connections) {
   http::Limits limits;
   limits.header_bytes = settings.header_bytes_max;
   limits.body_bytes = settings.body_bytes_max;
-  limits.connections = std::max<std::size_t>(settings.connections_max / loops, 1);
+  limits.connections = connections;
   limits.header_ms = settings.header_ms_max;
   limits.idle_ms = settings.idle_ms_max;
   limits.write_ms = settings.write_ms_max;
@@ -111,7 +111,7 @@ struct Server::Parts {
 };
 
 Result<void> Server::Parts::listen() {
-  const std::size_t loops = settings.loops > 0 ? settings.loops : std::max(1U, std::thread::hardware_concurrency());
+  const std::size_t loops = settings.loop_count();
   auto users = http::open_listening(settings.listen.host, settings.listen.port, loops);
   if (!users) return fail(std::move(users.error()).within("--listen"));
   auto operators = http::open_listening(settings.admin_listen.host, settings.admin_listen.port, 1);
@@ -119,15 +119,17 @@ Result<void> Server::Parts::listen() {
   public_address = Address{settings.listen.host, users->port}.text();
   admin_address = Address{settings.admin_listen.host, operators->port}.text();
   const auto readiness = [this] { return not_ready(); };
+  const std::size_t connections = std::max<std::size_t>(settings.connections_max / loops, 1);
   lanes.reserve(loops);  // their addresses are handed out
   for (std::size_t i = 0; i < loops; ++i) {
     Lane& lane = lanes.emplace_back();
     lane.loop = std::make_unique<http::Loop>(clock);
     lane.front = std::make_unique<http::StartingRoutes>(readiness);
-    lane.loop->listen(std::move(users->sockets[i]), *lane.front, limits_of(settings, loops));
+    lane.loop->listen(std::move(users->sockets[i]), *lane.front, limits_of(settings, connections));
   }
   admin_front = std::make_unique<http::StartingRoutes>(readiness);
-  lanes[0].loop->listen(std::move(operators->sockets[0]), *admin_front, limits_of(settings, loops));
+  lanes[0].loop->listen(std::move(operators->sockets[0]), *admin_front,
+                        limits_of(settings, limits::admin_connections_max));
   // A tick finds the desks once they are there: both are set on the loop's own thread.
   for (Lane& lane : lanes) {
     lane.loop->on_tick([this, &lane, count = 0U]() mutable {

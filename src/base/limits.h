@@ -44,6 +44,7 @@ inline constexpr std::size_t target_bytes_max = 2048;          // beyond: 414
 inline constexpr std::size_t header_bytes_max_default = 8192;  // request line and header: beyond: 431
 inline constexpr std::size_t body_bytes_max_default = 65536;   // beyond: 413
 inline constexpr std::size_t connections_max_default = 16384;  // beyond: closed at once, counted
+inline constexpr std::size_t admin_connections_max = 128;      // operators', besides: dashboards, scrapes, scripts
 inline constexpr milliseconds header_ms_max_default{10'000};   // from the first byte to the end of the request: 408
 inline constexpr milliseconds idle_ms_max_default{75'000};     // a kept-alive connection without a request: closed
 inline constexpr milliseconds write_ms_max_default{10'000};    // a client that does not read: closed

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <thread>
 
 #include "base/nearest.h"
 #include "identity/identity.h"
@@ -186,6 +188,10 @@ std::string Setting::environment() const {
   std::string variable = "FIRSTCOME_" + std::string(name);
   for (char& c : variable) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
   return variable;
+}
+
+std::size_t Settings::loop_count() const {
+  return loops > 0 ? loops : std::max(1U, std::thread::hardware_concurrency());
 }
 
 std::string Address::text() const {

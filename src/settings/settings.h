@@ -57,6 +57,8 @@ struct Settings {
   Millis idle_ms_max = limits::idle_ms_max_default;
   Millis write_ms_max = limits::write_ms_max_default;
   Millis drain_ms_max = limits::drain_ms_max_default;
+
+  std::size_t loop_count() const;  ///< `loops`, with 0 resolved
 };
 
 /// One setting: `name` in a TOML file (wait_ms_max), FIRSTCOME_WAIT_MS_MAX in the environment, --wait-ms-max as a flag.

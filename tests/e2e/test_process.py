@@ -113,8 +113,9 @@ class Start(Folder):
 
     def test_too_few_file_descriptors_for_the_default(self):
         # Nobody asked for that many connections: it starts with fewer, and says so.
-        with Server(folder=self.folder, limits={resource.RLIMIT_NOFILE: 256}) as server:
-            self.assertIn("connections_max=192", server.text())
+        with Server("--loops", "2", folder=self.folder, limits={resource.RLIMIT_NOFILE: 512}) as server:
+            # 64 files, 128 connections of operators, 5 for each loop
+            self.assertIn("connections_max=310", server.text())
             self.assertIn("ulimit -Hn", server.text())
             held = [wire.Connection(server.port) for _ in range(400)]
             for connection in held:

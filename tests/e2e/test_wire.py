@@ -1,5 +1,6 @@
 """HTTP that is wrong, slow, big or rude: what each gets, and that the server goes on."""
 
+import contextlib
 import resource
 import socket
 import time
@@ -245,6 +246,16 @@ class Wire(unittest.TestCase):
             wait_for("there is room again", lambda: self.answers(server), 10)
             metrics = server.admin("GET", "/metrics").text()
             self.assertRegex(metrics, r"firstcome_connections_refused_total(\{[^}]*\})? [1-9]")
+
+    def test_operators_have_connections_of_their_own(self):
+        with Server("--loops", "1", environment={"FIRSTCOME_CONNECTIONS_MAX": "5"}) as server:
+            with contextlib.ExitStack() as held:
+                for port, most in ((server.port, 5), (server.admin_port, 128)):
+                    for _ in range(most):
+                        connection = held.enter_context(wire.Connection(port))
+                        self.assertEqual(connection.send(wire.render("GET", "/livez")).answer().status, 200)
+                    with wire.Connection(port) as one_more:
+                        self.assertTrue(one_more.is_closed())
 
     @staticmethod
     def answers(server):

@@ -13,7 +13,7 @@ import time
 READY = b"firstcome is ready"
 READY_S_MAX = 60
 STOP_S_MAX = 30
-CONNECTIONS_MAX = 4000  # fits a modest limit of file descriptors
+CONNECTIONS_MAX = 3500  # fits a modest limit of file descriptors
 
 _OFFSET_NS = time.time_ns() - time.monotonic_ns()
 
