@@ -154,6 +154,7 @@ struct Server {
                                 .standings = standings,
                                 .clock = clock,
                                 .token = "",
+                                .host = "h",
                                 .ask_issuer =
                                     [this](const std::function<void(Issuer&, Store&)>& work) {
                                       work(issuer, store);

@@ -236,6 +236,7 @@ void Server::Parts::go_live() {
       .standings = *standings,
       .clock = clock,
       .token = settings.admin_token,
+      .host = settings.admin_listen.host,
       .ask_issuer = [this](IssuerThread::Work work) { return issuer_thread->ask(std::move(work)); },
       .metrics = page,
       .readiness = [this] { return not_ready(); }});

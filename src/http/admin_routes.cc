@@ -1,5 +1,6 @@
 #include "http/admin_routes.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include <array>
@@ -50,6 +51,44 @@ Response unauthorized(bool has_one) {
                  .detail = has_one ? "this is not the token of this server" : "the admin listener wants a token",
                  .hint = "Send one field Authorization: Bearer TOKEN, with the token of --admin-token-file."}
       .response({{"WWW-Authenticate", "Bearer"}});
+}
+
+Response foreign_host() {
+  return Problem{.status = 403,
+                 .type = "foreign-host",
+                 .title = "For another host",
+                 .detail = "this server has no token, and was asked by a name that may be anybody's",
+                 .hint = "Ask localhost, 127.0.0.1 or [::1], or start the server with --admin-token-file."}
+      .response();
+}
+
+Response foreign_origin() {
+  return Problem{.status = 403,
+                 .type = "foreign-origin",
+                 .title = "From another web page",
+                 .detail = "a browser sent this for a page of another origin, and this server has no token",
+                 .hint = "Use the command line, or start the server with --admin-token-file."}
+      .response();
+}
+
+/// The host that the request is for, without its port, and an IPv6 address without its brackets.
+std::string host_of(const Request& request) {
+  const Field* const field = request.find("Host");
+  std::string_view host = field ? field->value : "";
+  const std::size_t colon = host.rfind(':');
+  if (colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos) host = host.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  return std::string(host);
+}
+
+/// Names that lead to this machine whatever a name server says. By any other one a web page may have had its own name
+/// pointed here (DNS rebinding): then it is of the same origin for the browser.
+bool is_loopback(const std::string& host) {
+  in_addr v4{};
+  in6_addr v6{};
+  if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
+  if (inet_pton(AF_INET6, host.c_str(), &v6) == 1) return IN6_IS_ADDR_LOOPBACK(&v6);
+  return same_name(host, "localhost");
 }
 
 /// Where there is no token, a web page that the operator's browser shows must not be able to act: browsers say where
@@ -160,13 +199,10 @@ void AdminRoutes::on_request(const Request& request, Exchange& exchange) {
 
 bool AdminRoutes::Impl::is_allowed(const Request& request, Exchange& exchange) {
   if (ports.token.empty()) {
-    if (is_get(request) || !is_from_another_page(request)) return true;
-    exchange.answer(Problem{.status = 403,
-                            .type = "foreign-origin",
-                            .title = "From another web page",
-                            .detail = "a browser sent this for a page of another origin, and this server has no token",
-                            .hint = "Use the command line, or start the server with --admin-token-file."}
-                        .response());
+    const std::string host = host_of(request);
+    const bool is_for_us = is_loopback(host) || same_name(host, ports.host);
+    if (is_for_us && (is_get(request) || !is_from_another_page(request))) return true;
+    exchange.answer(is_for_us ? foreign_origin() : foreign_host());
     return false;
   }
   const Field* const field = request.find("Authorization");

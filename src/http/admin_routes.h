@@ -30,6 +30,7 @@ class AdminRoutes final : public Handler {
     const Standings& standings;
     Clock& clock;
     std::string token;  ///< empty: none is asked for
+    std::string host;   ///< of the address that the listener has; without a token requests for it are answered
     AskIssuer ask_issuer;
     std::function<std::string()> metrics;  ///< the text of /metrics
     Readiness readiness;

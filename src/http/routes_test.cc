@@ -1,4 +1,5 @@
 // The routes over real sockets, with desks whose journal is in the hand of the test.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <future>
@@ -90,6 +91,7 @@ class RoutesTest : public testing::Test {
                            .standings = standings_,
                            .clock = clock_,
                            .token = token,
+                           .host = "h",
                            .ask_issuer =
                                [this](const std::function<void(Issuer&, Store&)>& work) {
                                  if (issuer_is_busy_) return false;
@@ -599,6 +601,30 @@ TEST_F(RoutesTest, without_a_token_no_web_page_may_act_for_the_operator) {
   expect_problem(ask(admin_port_, request("PATCH", "/v1/campaigns/lunch", "Origin: null\r\n", close)), 403,
                  "foreign-origin");
   EXPECT_EQ(admin_and_commit(request("PATCH", "/v1/campaigns/lunch", "Origin: http://h\r\n", close)).status, 200);
+}
+
+/// A page of evil.test whose name was made to lead to 127.0.0.1 is, for the browser, of the origin that it asks.
+TEST_F(RoutesTest, without_a_token_only_requests_for_this_machine_are_answered) {
+  open("lunch", 5);
+  const auto with_host = [](std::string_view line, std::string_view host, std::string_view fields = "") {
+    return fmt::format("{} HTTP/1.1\r\nHost: {}\r\n{}\r\n", line, host, fields);
+  };
+  for (const auto* host :
+       {"localhost", "LocalHost:8081", "127.0.0.1:8081", "127.8.9.10", "[::1]:8081", "h", "H:8081"}) {
+    EXPECT_EQ(ask(admin_port_, with_host("GET /v1/campaigns", host)).status, 200) << host;
+  }
+  for (const auto* host : {"evil.test:8081", "127.evil.test", "127.0.0.1.evil.test:8081", "localhost.evil.test",
+                           "h.test", "10.0.0.1", "[::2]", "::1", "[]", ":8081", "2130706433"}) {
+    expect_problem(ask(admin_port_, with_host("GET /v1/campaigns/lunch/coupons", host)), 403, "foreign-host");
+    const std::string own_origin = fmt::format("Origin: http://{}\r\nContent-Length: 0\r\n", host);
+    expect_problem(ask(admin_port_, with_host("PATCH /v1/campaigns/lunch", host, own_origin)), 403, "foreign-host");
+    for (const auto* line : {"GET /metrics", "GET /livez", "GET /readyz"})
+      EXPECT_EQ(ask(admin_port_, with_host(line, host)).status, 200) << host;
+  }
+  expect_problem(ask(admin_port_, "GET /v1/campaigns HTTP/1.0\r\n\r\n"), 403, "foreign-host");
+  on_loop([&] { make_admin("s3cret"); });
+  const auto proxied = with_host("GET /v1/campaigns", "admin.example", "Authorization: Bearer s3cret\r\n");
+  EXPECT_EQ(ask(admin_port_, proxied).status, 200);
 }
 
 TEST_F(RoutesTest, metrics_are_text) {

@@ -139,6 +139,20 @@ class Admin(unittest.TestCase):
         self.assertEqual([row["user"] for row in rows], ["alice", "Alice", "bob"])
         self.assertEqual(self.server.admin("GET", "/v1/campaigns/nosuch/coupons").status, 404)
 
+    def test_without_a_token_a_page_with_a_name_of_its_own_may_nothing(self):
+        self.server.create("rebound", 5)
+        evil = f"evil.test:{self.server.admin_port}"
+        for method, target, body in (("GET", "/v1/campaigns", None), ("GET", "/v1/campaigns/rebound/coupons", None),
+                                     ("PATCH", "/v1/campaigns/rebound", {"closed": True}), ("POST", "/v1/parked/1/retry", None)):
+            answer = self.server.admin(method, target, body, host=evil, headers={"Origin": f"http://{evil}"})
+            self.assertEqual((answer.status, answer.json()["type"]), (403, "/problems/foreign-host"), answer)
+            self.assertIn("--admin-token-file", answer.json()["hint"])
+        self.assertEqual(self.server.get("/v1/campaigns/rebound").json()["state"], "open")
+        for host in ("127.0.0.1", f"[::1]:{self.server.admin_port}", "LOCALHOST"):
+            self.assertEqual(self.server.admin("GET", "/v1/campaigns", host=host).status, 200)
+        for open_to_all in ("/metrics", "/livez", "/readyz"):
+            self.assertEqual(self.server.admin("GET", open_to_all, host=evil).status, 200)
+
     def test_metrics(self):
         answer = self.server.admin("GET", "/metrics")
         self.assertEqual(answer.status, 200)

@@ -145,13 +145,13 @@ def render(method, target, headers=None, body=None, host="localhost"):
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + raw
 
 
-def request(port, method, target, headers=None, body=None, admin=False):
+def request(port, method, target, headers=None, body=None, admin=False, host="localhost"):
     """One request on a connection of its own."""
     headers = dict(headers or {})
     if body is not None and not any(name.lower() == "content-type" for name in headers):
         headers["Content-Type"] = "application/json"
     with Connection(port) as connection:
-        answer = connection.send(render(method, target, headers, body)).answer(method)
+        answer = connection.send(render(method, target, headers, body, host)).answer(method)
     note("admin" if admin else "public", method, target, answer.status)
     return answer
 
