@@ -137,6 +137,7 @@ Result<void> Server::Parts::listen() {
       lane.desk->tick();
       if (&lane != &lanes[0]) return;
       operator_desk->tick();
+      admin_routes->tick();
       constexpr unsigned ticks_per_second = 50;
       if (++count % ticks_per_second == 0) lane.desk->close_due();
     });

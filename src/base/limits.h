@@ -39,6 +39,8 @@ inline constexpr std::size_t batch_entries_max = 4096;    // one commit: at 1 µ
 inline constexpr std::size_t coupons_batch_max = 1000;  // one transaction
 inline constexpr std::size_t parked_max_default = 10;   // more parked coupons stop their campaign
 
+inline constexpr milliseconds store_answer_ms_max{8'000};  // an operator's question; our clients wait 10 s for a 503
+
 // HTTP.
 inline constexpr std::size_t target_bytes_max = 2048;          // beyond: 414
 inline constexpr std::size_t header_bytes_max_default = 8192;  // request line and header: beyond: 431

@@ -5,7 +5,9 @@
 
 #include <array>
 #include <charconv>
+#include <deque>
 
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/sha256.h"
 #include "http/answers.h"
@@ -148,6 +150,11 @@ struct AdminRoutes::Impl {
   Ports ports;
   Sha256 sha256{};
   Sha256Sum token_sum = sum_of(ports.token);
+  struct Asked {
+    ExchangeId id;
+    Uptime until;
+  };
+  std::deque<Asked> asked;  ///< of the store and not answered, in their order
 
   Sha256Sum sum_of(std::string_view text) {
     return sha256({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
@@ -170,6 +177,14 @@ AdminRoutes::AdminRoutes(Ports ports) : impl_(std::make_unique<Impl>(std::move(p
 AdminRoutes::~AdminRoutes() = default;
 
 void AdminRoutes::on_left(ExchangeId) {}  // what was asked for goes on; nobody reads the answer
+
+void AdminRoutes::tick() {
+  auto& asked = impl_->asked;
+  const Uptime now = impl_->ports.clock.uptime();
+  for (; !asked.empty() && asked.front().until <= now; asked.pop_front()) {
+    impl_->ports.loop.answer(asked.front().id, unavailable(5s, "the store has not answered in time"));
+  }
+}
 
 void AdminRoutes::on_request(const Request& request, Exchange& exchange) {
   if (answer_health(request, exchange, impl_->ports.readiness)) return;
@@ -320,13 +335,20 @@ void AdminRoutes::Impl::patch(const Request& request, Exchange& exchange, const 
   ports.desk.change(campaign.id(), patch, reply);
 }
 
-/// Asks on the issuer's thread, and answers from this loop.
+/// Asks on the issuer's thread, and answers from this loop: nobody, if tick() was faster.
 void AdminRoutes::Impl::ask_store(Exchange& exchange, std::function<Response(Issuer&, Store&)> ask) {
   const ExchangeId id = exchange.wait();
-  const auto work = [&loop = ports.loop, id, ask = std::move(ask)](Issuer& issuer, Store& store) {
-    loop.post([&loop, id, response = ReadyResponse(ask(issuer, store))] { loop.answer(id, response); });
+  const auto work = [this, id, ask = std::move(ask)](Issuer& issuer, Store& store) {
+    ports.loop.post([this, id, response = ReadyResponse(ask(issuer, store))] {
+      std::erase_if(asked, [&](const Asked& one) { return one.id == id; });
+      ports.loop.answer(id, response);
+    });
   };
-  if (!ports.ask_issuer(work)) ports.loop.answer(id, unavailable(1s, "the store cannot be asked now"));
+  if (ports.ask_issuer(work)) {
+    asked.push_back({id, ports.clock.uptime() + limits::store_answer_ms_max});
+  } else {
+    ports.loop.answer(id, unavailable(1s, "the store cannot be asked now"));
+  }
 }
 
 void AdminRoutes::Impl::coupons(const Request& request, Exchange& exchange, std::string_view id) {

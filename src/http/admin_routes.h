@@ -41,6 +41,9 @@ class AdminRoutes final : public Handler {
   void on_request(const Request& request, Exchange& exchange) override;
   void on_left(ExchangeId id) override;
 
+  /// From the loop's tick: what the store has not answered within store_answer_ms_max is answered with 503.
+  void tick();
+
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;

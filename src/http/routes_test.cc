@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <deque>
 #include <future>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -95,7 +96,11 @@ class RoutesTest : public testing::Test {
                            .ask_issuer =
                                [this](const std::function<void(Issuer&, Store&)>& work) {
                                  if (issuer_is_busy_) return false;
-                                 work(issuer_, store_);
+                                 if (store_hangs_) {
+                                   hanging_.push_back(work);
+                                 } else {
+                                   work(issuer_, store_);
+                                 }
                                  return true;
                                },
                            .metrics = [] { return std::string("firstcome_build_info 1\n"); },
@@ -183,6 +188,8 @@ class RoutesTest : public testing::Test {
   Position position_ = 0;
   std::vector<std::string> reasons_;
   bool issuer_is_busy_ = false;
+  bool store_hangs_ = false;
+  std::vector<std::function<void(Issuer&, Store&)>> hanging_;
   Loop loop_{system_clock_};
   HeaderIdentity identity_{"X-User", {*Network::parse("127.0.0.0/8")}};
   Desk desk_{0, standings_, journal_, clock_, random_, {}, [this](ClaimNumber number, const Answer& answer) {
@@ -575,6 +582,43 @@ TEST_F(RoutesTest, parked_coupons_are_shown_and_tried_again) {
   on_loop([&] { store_.broken = true; });
   expect_problem(ask(admin_port_, request("POST", "/v1/parked/1/retry")), 503, "unavailable");
   expect_problem(ask(admin_port_, request("GET", "/v1/parked")), 503, "unavailable");
+}
+
+TEST_F(RoutesTest, a_store_that_hangs_is_not_waited_for) {
+  open("lunch", 5);
+  on_loop([&] { store_hangs_ = true; });
+  const std::vector<std::string> questions{request("GET", "/v1/campaigns/lunch/coupons"), request("GET", "/v1/parked"),
+                                           request("POST", "/v1/parked/1/retry")};
+  std::deque<TestClient> clients;
+  for (const auto& question : questions) ASSERT_TRUE(clients.emplace_back(admin_port_).send(question));
+  ASSERT_TRUE(eventually([&] { return loop_.counters().exchanges_waiting.value() == 3; }));
+  on_loop([&] {
+    clock_.advance(limits::store_answer_ms_max - 1ms);
+    admin_->tick();
+  });
+  EXPECT_EQ(loop_.counters().exchanges_waiting.value(), 3U);
+  on_loop([&] {
+    clock_.advance(1ms);
+    admin_->tick();
+  });
+  for (auto& client : clients) {
+    const auto answer = client.read_answer().value_or(TestClient::Answer{});
+    expect_problem(answer, 503, "unavailable");
+    EXPECT_TRUE(asks_back(answer));
+  }
+  // It comes to itself: what it says now is for nobody, least of all for the next request on the same connection.
+  ASSERT_TRUE(clients[0].send(questions[1]));
+  ASSERT_TRUE(eventually([&] { return loop_.counters().exchanges_waiting.value() == 1; }));
+  on_loop([&] {
+    store_hangs_ = false;
+    for (const auto& work : std::exchange(hanging_, {})) work(issuer_, store_);
+  });
+  EXPECT_EQ(clients[0].read_answer()->body, R"({"parked":[]})");
+  on_loop([&] {
+    clock_.advance(limits::store_answer_ms_max * 2);
+    admin_->tick();
+  });
+  for (auto& client : clients) EXPECT_TRUE(client.has_nothing_to_read());
 }
 
 TEST_F(RoutesTest, the_admin_listener_wants_its_token) {
