@@ -41,7 +41,8 @@ void loop_numbers(metrics::Page& page, const std::vector<const http::Counters*>&
   page.gauge("firstcome_connections", "Open connections.", total(&http::Counters::connections_open));
   page.counter("firstcome_connections_accepted_total", "Connections accepted.",
                total(&http::Counters::connections_accepted));
-  page.counter("firstcome_connections_refused_total", "Connections closed at once, beyond connections_max.",
+  page.counter("firstcome_connections_refused_total",
+               "Connections closed at once, beyond connections_max or what operators have.",
                total(&http::Counters::connections_refused));
   page.counter("firstcome_accepts_failed_total",
                "Accepts that failed for want of file descriptors, epoll watches or memory.",
