@@ -18,13 +18,47 @@ if(FIRSTCOME_MUTANTS)
   target_compile_definitions(firstcome_options INTERFACE FIRSTCOME_MUTANTS)
 endif()
 
-# firstcome_library(NAME SOURCES a.cc ... DEPENDS model ... [PRIVATE vendor ...])
+# The sanitizers' builds compile again what release compiles, and would take twice as long as it. So there what most files
+# include is parsed once (in release no file sees what it does not include itself), and what is not run much, the tests
+# and the COLD libraries, is not optimized, which costs more than running it.
+set(FIRSTCOME_PRECOMPILE OFF)
+if(FIRSTCOME_SANITIZE)
+  set(FIRSTCOME_PRECOMPILE ON)
+endif()
+set(firstcome_standard_headers
+  <algorithm> <array> <atomic> <chrono> <condition_variable> <cstdint> <deque> <expected> <functional> <iostream> <map>
+  <memory> <mutex> <optional> <random> <set> <span> <sstream> <string> <string_view> <thread> <unordered_map> <utility>
+  <variant> <vector>)
+file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/precompiled.cc CONTENT "")
+
+# firstcome_precompiled(NAME OPTIMIZE -O... HEADERS ... [DEPENDS ...]): what firstcome_precompile() takes.
+function(firstcome_precompiled NAME)
+  cmake_parse_arguments(A "" "OPTIMIZE" "HEADERS;DEPENDS" ${ARGN})
+  add_library(${NAME} OBJECT ${CMAKE_BINARY_DIR}/precompiled.cc)
+  target_compile_options(${NAME} PRIVATE ${A_OPTIMIZE} "SHELL:-Xclang -fno-pch-timestamp")  # ccache asks for the latter
+  target_link_libraries(${NAME} PRIVATE firstcome_options ${A_DEPENDS})
+  target_precompile_headers(${NAME} PRIVATE ${A_HEADERS})
+endfunction()
+
+function(firstcome_precompile TARGET FROM OPTIMIZE)
+  if(FIRSTCOME_PRECOMPILE)
+    target_precompile_headers(${TARGET} REUSE_FROM ${FROM})
+    target_compile_options(${TARGET} PRIVATE ${OPTIMIZE} "SHELL:-Xclang -fno-pch-timestamp")
+  endif()
+endfunction()
+
+# firstcome_library(NAME SOURCES a.cc ... DEPENDS model ... [PRIVATE vendor ...] [COLD])
 #   One folder, one target. DEPENDS is the whole list of our targets that the folder may include;
 #   `./x check` compares it with the #include lines. PRIVATE are vendors' libraries, for its .cc files only.
 function(firstcome_library NAME)
-  cmake_parse_arguments(A "" "" "SOURCES;DEPENDS;PRIVATE" ${ARGN})
+  cmake_parse_arguments(A "COLD" "" "SOURCES;DEPENDS;PRIVATE" ${ARGN})
   add_library(${NAME} STATIC ${A_SOURCES})
   target_link_libraries(${NAME} PUBLIC firstcome_options ${A_DEPENDS} PRIVATE ${A_PRIVATE})
+  if(A_COLD)
+    firstcome_precompile(${NAME} precompiled_cold -O0)
+  else()
+    firstcome_precompile(${NAME} precompiled -O1)
+  endif()
 endfunction()
 
 # What a test entry is called, and whether this build runs it. The names carry the build ("tsan.desk_test"), since `./x test`
@@ -78,6 +112,8 @@ function(firstcome_test NAME)
   endif()
   add_executable(${NAME} ${A_SOURCES})
   target_link_libraries(${NAME} PRIVATE firstcome_options ${A_DEPENDS} GTest::gtest_main)
+  firstcome_precompile(${NAME} precompiled_for_tests -O0)
+  target_compile_options(${NAME} PRIVATE $<$<CONFIG:Release>:-O1>)  # they compile for longer than they run
   firstcome_test_entry(${NAME} COMMAND ${NAME} ${A_ARGS} NEEDS ${NAME} LABELS ${A_LABELS} TIMEOUT ${A_TIMEOUT})
 endfunction()
 
@@ -122,4 +158,10 @@ find_package(fmt REQUIRED)
 find_package(SQLite3 REQUIRED)
 if(FIRSTCOME_TESTS)
   find_package(GTest REQUIRED)
+endif()
+if(FIRSTCOME_PRECOMPILE)
+  firstcome_precompiled(precompiled OPTIMIZE -O1 HEADERS ${firstcome_standard_headers})
+  firstcome_precompiled(precompiled_cold OPTIMIZE -O0 HEADERS ${firstcome_standard_headers})
+  firstcome_precompiled(precompiled_for_tests OPTIMIZE -O0 HEADERS ${firstcome_standard_headers} <gtest/gtest.h>
+    DEPENDS GTest::gtest)
 endif()

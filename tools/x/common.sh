@@ -2,8 +2,9 @@
 
 logs=$root/build/log
 
-# One cache for all clones: what was compiled in another folder from the same text is not compiled again.
-export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
+# One cache for all clones: what was compiled in another folder from the same text is not compiled again. With precompiled
+# headers it wants to be told that nothing depends on the time of day.
+export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=pch_defines,time_macros
 
 say() { printf '%s\n' "$*"; }
 
