@@ -61,11 +61,9 @@ std::unexpected<Fault> damaged_journal(const std::string& path, const std::strin
 std::unexpected<Fault> EntryTable::damaged(const std::string& what) const { return damaged_journal(path_, what); }
 
 Result<bool> EntryTable::is_absent(sqlite::Database& database, const std::string& path) {
-  auto tables = database.number("SELECT count(*) FROM sqlite_schema");
-  if (!tables) return refuse(path, tables.error());
-  auto id = database.number("PRAGMA application_id");
-  if (!id) return refuse(path, id.error());
-  return *tables == 0 && *id == 0;
+  auto blank = database.is_blank();
+  if (!blank) return refuse(path, blank.error());
+  return *blank;
 }
 
 Result<EntryTable> EntryTable::make(sqlite::Database& database, const std::string& path, const Shown& first) {
@@ -169,7 +167,7 @@ Result<void> EntryTable::read(const std::optional<JournalEnd>& witness,
   };
   for (auto step = read_rows_.step(); step != Step::done; step = read_rows_.step()) {
     if (step == Step::failed) {
-      return stop_at(damaged(fmt::format("behind position {}: {}", end_.position, database_->error().what)));
+      return stop_at(refuse(fmt::format("{}, behind position {}", path_, end_.position), database_->error()));
     }
     auto shown = read_row();
     if (!shown) return stop_at(fail(shown.error()));
@@ -194,7 +192,7 @@ Result<void> EntryTable::check_end(const std::optional<JournalEnd>& witness) {
   JournalEnd head;
   switch (read_head_.step()) {
     case Step::failed:
-      return damaged("head: " + database_->error().what);
+      return refuse(path_, database_->error());
     case Step::row:
       head = {static_cast<Position>(read_head_.integer(0)), static_cast<std::uint64_t>(read_head_.integer(1))};
       read_head_.reset();

@@ -105,6 +105,7 @@ Result<void> SqliteJournal::start(Follower& follower) {
   auto read = entries_->read(witness_.seen(), [&](std::span<const Shown> batch) { follower.shown(batch); });
   if (!read) return read;
   read_whole_ = true;
+  wal_bytes_ = database_->wal_bytes();
   bear_witness();
   heard_at_ = options_.clock.uptime();
   follower.heard(options_.clock.now());

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <vector>
 
 #include "base/assert.h"
 
@@ -189,7 +191,32 @@ std::expected<Database, Error> Database::open(const std::string& path, const Ter
   if (!commit) return std::unexpected(commit.error());
   opened.begin_ = std::move(*begin);
   opened.commit_ = std::move(*commit);
+  if (terms.sync && !opened.is_read_only()) {
+    if (auto written = opened.write_wal_again(); !written) return std::unexpected(written.error());
+  }
   return opened;
+}
+
+/// A sync alone would not do: Linux takes pages whose writing failed for clean, and never writes them again by itself.
+std::expected<void, Error> Database::write_wal_again() {
+  if (!begin()) return std::unexpected(error());  // nobody else appends meanwhile
+  sqlite3_file* wal = nullptr;
+  sqlite3_file_control(database_.get(), "main", SQLITE_FCNTL_JOURNAL_POINTER, static_cast<void*>(&wal));
+  sqlite3_int64 size = 0;
+  int code = SQLITE_OK;
+  if (wal != nullptr && wal->pMethods != nullptr) code = wal->pMethods->xFileSize(wal, &size);
+  constexpr sqlite3_int64 piece_bytes = 1 << 20;
+  std::vector<std::uint8_t> piece(static_cast<std::size_t>(std::min(size, piece_bytes)));
+  for (sqlite3_int64 offset = 0; code == SQLITE_OK && offset < size; offset += piece_bytes) {
+    const int bytes = static_cast<int>(std::min(piece_bytes, size - offset));
+    code = wal->pMethods->xRead(wal, piece.data(), bytes, offset);
+    if (code == SQLITE_OK) code = wal->pMethods->xWrite(wal, piece.data(), bytes, offset);
+  }
+  if (code == SQLITE_OK && size > 0) code = wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL);
+  if (!roll_back()) return std::unexpected(error());
+  if (code != SQLITE_OK) return std::unexpected(error_of(code, nullptr));
+  wal_bytes_->store(static_cast<std::uint64_t>(size), std::memory_order_relaxed);
+  return {};
 }
 
 std::expected<Statement, Error> Database::prepare(std::string_view sql) {
@@ -236,6 +263,14 @@ bool Database::roll_back() {
 Error Database::error() const { return error_of(sqlite3_extended_errcode(database_.get()), database_.get()); }
 int Database::changes() const { return sqlite3_changes(database_.get()); }
 bool Database::is_read_only() const { return sqlite3_db_readonly(database_.get(), "main") == 1; }
+
+std::expected<bool, Error> Database::is_blank() {
+  auto tables = number("SELECT count(*) FROM sqlite_schema");
+  if (!tables) return std::unexpected(tables.error());
+  auto id = number("PRAGMA application_id");
+  if (!id) return std::unexpected(id.error());
+  return *tables == 0 && *id == 0;
+}
 
 std::expected<void, Error> Database::checkpoint(bool truncate) {
   const int code = sqlite3_wal_checkpoint_v2(

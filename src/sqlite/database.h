@@ -88,7 +88,9 @@ class Statement {
 
 /// One connection to one SQLite file in WAL mode.
 ///
-///   Durable    a commit that succeeded is on the disk (synchronous=FULL).
+///   Durable    a commit that succeeded is on the disk (synchronous=FULL), and so is all that can be read after open():
+///              what a killed process left in -wal was maybe in the kernel's memory only, or is there since a sync of
+///              it failed. It is written again, byte for byte, and synced.
 ///   Closing    leaves -wal as it is, so that closing a file that was found damaged destroys no evidence.
 ///   Threads    one at a time.
 class Database {
@@ -121,6 +123,9 @@ class Database {
   int changes() const;
   bool is_read_only() const;
 
+  /// No tables, and no application_id: nobody has used it yet.
+  std::expected<bool, Error> is_blank();
+
   /// Moves what -wal holds into the file and cuts -wal to nothing if `truncate`.
   std::expected<void, Error> checkpoint(bool truncate);
 
@@ -135,6 +140,7 @@ class Database {
     void operator()(sqlite3* database) const;
   };
   Database() = default;
+  std::expected<void, Error> write_wal_again();
 
   std::unique_ptr<sqlite3, Close> database_;
   std::unique_ptr<std::atomic<std::uint64_t>> wal_bytes_;

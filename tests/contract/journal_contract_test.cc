@@ -28,8 +28,8 @@ class SqliteHost final : public JournalHost {
     return std::unique_ptr<Journal>(std::move(*opened));
   }
   void crash() override {
-    disk_.cut_power();
-    disk_.power_on();
+    disk_.end(fault::MemoryDisk::End::power);
+    disk_.go_on();
   }
   void fill(bool full) override { disk_.set_room(full ? std::optional<std::uint64_t>(0) : std::nullopt); }
   void damage(std::string_view text) override {

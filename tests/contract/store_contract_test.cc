@@ -33,10 +33,10 @@ class SqliteHost final : public StoreHost {
     return std::unique_ptr<Store>(std::move(*opened));
   }
   void crash() override {
-    disk_.cut_power();
-    disk_.power_on();
+    disk_.end(fault::MemoryDisk::End::power);
+    disk_.go_on();
   }
-  void crash_after(std::uint64_t operations) override { disk_.cut_power_after(operations); }
+  void crash_after(std::uint64_t operations) override { disk_.end_after(fault::MemoryDisk::End::power, operations); }
   void fill(bool full) override { disk_.set_room(full ? std::optional<std::uint64_t>(0) : std::nullopt); }
   Result<void> insert_by_hand(const CouponRow& row) override {
     sqlite3* shell = nullptr;

@@ -33,7 +33,8 @@ Ticket ticket(std::uint64_t number) {
 }
 
 struct Verdict {
-  std::uint64_t cuts = 0;
+  std::uint64_t cuts = 0;          ///< of power
+  std::uint64_t kills = 0;         ///< of the process
   std::uint64_t entries = 0;       ///< shown, in all
   std::uint64_t cuts_in_work = 0;  ///< with appends whose fate was not told
   std::uint64_t broken = 0;        ///< starts that did not show exactly what had been shown, and maybe more behind it
@@ -65,10 +66,12 @@ class Runs {
                                 .on_disk_lost = [this](const Fault&) { lost_ = true; }});
   }
 
-  /// From a start to the next power cut. False: it was broken.
+  /// From a start to the next end. False: it was broken.
   bool live_once() {
-    // Now and then so early that it hits the start.
-    disk_.cut_power_after(1 + random_() % (random_() % 4 == 0 ? 12 : 200));
+    // A life ends by a kill or by a power cut, which may take what was left unsynced by a kill before it. Now and then
+    // so early that it hits the start.
+    end_ = random_() % 2 == 0 ? MemoryDisk::End::power : MemoryDisk::End::process;
+    disk_.end_after(end_, 1 + random_() % (random_() % 4 == 0 ? 12 : 200));
     RecordingFollower follower;
     auto journal = open();
     bool right = true;
@@ -76,35 +79,35 @@ class Runs {
       auto started = (*journal)->start(follower);
       if (started) {
         right = agrees(follower.entries());
-        append_until_cut(**journal, follower);
-      } else if (disk_.has_power()) {
+        append_until_end(**journal, follower);
+      } else if (disk_.is_alive()) {
         right = broken(started.error().what);
       }
       (*journal)->stop();
       if (right && started) right = agrees(follower.entries());
-    } else if (disk_.has_power()) {
+    } else if (disk_.is_alive()) {
       right = broken(journal.error().what);
     }
     journal = fail(FaultKind::unavailable, "the process is gone");
-    disk_.cut_power();
-    disk_.power_on();
-    ++verdict_.cuts;
+    disk_.end(end_);
+    disk_.go_on();
+    ++(end_ == MemoryDisk::End::power ? verdict_.cuts : verdict_.kills);
     return right;
   }
 
-  void append_until_cut(SqliteJournal& journal, RecordingFollower& follower) {
+  void append_until_end(SqliteJournal& journal, RecordingFollower& follower) {
     std::size_t expected = follower.entries().size();
-    for (auto rounds = random_() % 12; rounds > 0 && disk_.has_power(); --rounds) {
+    for (auto rounds = random_() % 12; rounds > 0 && disk_.is_alive(); --rounds) {
       for (auto count = 1 + random_() % 40; count > 0; --count) {
         ++next_;
         if (journal.append(ticket(next_), {.number = next_})) ++expected;
       }
       // Sometimes the next appends come while the last ones are written.
       if (random_() % 3 == 0) continue;
-      follower.wait_until([&] { return follower.entries().size() >= expected || lost_ || !disk_.has_power(); });
+      follower.wait_until([&] { return follower.entries().size() >= expected || lost_ || !disk_.is_alive(); });
     }
-    // Else the cut hits stop(), which writes too, or what comes after it.
-    if (random_() % 2 == 0) disk_.cut_power();
+    // Else the end hits stop(), which writes too, or what comes after it.
+    if (random_() % 2 == 0) disk_.end(end_);
     if (follower.entries().size() < expected) ++verdict_.cuts_in_work;
   }
 
@@ -143,6 +146,7 @@ class Runs {
   std::atomic<bool> lost_{false};
   std::vector<Shown> entries_;  // all that was ever shown
   std::uint64_t next_ = 0;
+  MemoryDisk::End end_ = MemoryDisk::End::power;  // of this life
   Verdict verdict_;
 };
 
@@ -154,13 +158,14 @@ TEST(JournalPower, WhatWasShownSurvivesEveryCut) {
     const auto verdict = runs.run(100);
     EXPECT_EQ(verdict.broken, 0U) << "seed " << seed << ": " << verdict.first;
     all.cuts += verdict.cuts;
+    all.kills += verdict.kills;
     all.cuts_in_work += verdict.cuts_in_work;
     all.entries += verdict.entries;
     counts.writes_kept += runs.counts().writes_kept;
     counts.writes_lost += runs.counts().writes_lost;
     counts.writes_torn += runs.counts().writes_torn;
   }
-  std::cout << all.cuts << " cuts, " << all.cuts_in_work << " in work, " << all.entries
+  std::cout << all.cuts << " cuts, " << all.kills << " kills, " << all.cuts_in_work << " in work, " << all.entries
             << " entries shown; writes kept " << counts.writes_kept << ", lost " << counts.writes_lost << ", torn "
             << counts.writes_torn << "\n";
   // Runs in which nothing happened prove nothing.
@@ -216,17 +221,46 @@ TEST_F(JournalDisk, AFailedSyncEndsTheProcessAndNothingIsShownOrToldAsFailed) {
   EXPECT_NE(lost_[0].what.find("the disk of --data failed"), std::string::npos) << lost_[0].what;
   EXPECT_EQ(disk_.counts().syncs_failed, 1U);
 
-  // The next start reads what there is.
+  // The next start reads what there is: as after every failed sync, more than the disk holds. What it shows is durable.
   journal = fail(FaultKind::unavailable, "the process is gone");
-  disk_.cut_power();
-  disk_.power_on();
+  disk_.end(MemoryDisk::End::process);
+  disk_.go_on();
   RecordingFollower next;
   journal = open();
   ASSERT_TRUE(journal) << journal.error().what;
   ASSERT_TRUE((*journal)->start(next));
-  EXPECT_GE(next.entries().size(), 2U);
+  EXPECT_EQ(next.entries().size(), 3U);
+  disk_.end(MemoryDisk::End::power);
+  (*journal)->stop();
+  journal = fail(FaultKind::unavailable, "the process is gone");
+  disk_.go_on();
+  RecordingFollower last;
+  journal = open();
+  ASSERT_TRUE(journal) << journal.error().what;
+  ASSERT_TRUE((*journal)->start(last));
+  EXPECT_EQ(last.entries(), next.entries());
   EXPECT_TRUE((*journal)->append(ticket(4), {}));
-  EXPECT_TRUE(next.wait_until([&] { return next.entries().size() >= 3; }));
+  EXPECT_TRUE(last.wait_for_entries(4));
+  (*journal)->stop();
+}
+
+TEST_F(JournalDisk, ADiskThatCannotBeReadAtTheStartIsNoDamage) {
+  auto journal = open();
+  ASSERT_TRUE(journal) << journal.error().what;
+  ASSERT_TRUE((*journal)->start(follower_));
+  constexpr std::uint64_t more_than_sqlite_keeps_in_memory = 40'000;
+  for (std::uint64_t number = 1; number <= more_than_sqlite_keeps_in_memory; ++number) {
+    ASSERT_TRUE((*journal)->append(ticket(number), {.number = number}));
+  }
+  ASSERT_TRUE(follower_.wait_for_entries(1 + more_than_sqlite_keeps_in_memory));
+  (*journal)->stop();
+  journal = open();
+  ASSERT_TRUE(journal) << journal.error().what;
+  disk_.end(MemoryDisk::End::process);
+  RecordingFollower next;
+  const auto started = (*journal)->start(next);
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().kind, FaultKind::unavailable) << started.error().what;
   (*journal)->stop();
 }
 

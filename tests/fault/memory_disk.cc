@@ -22,7 +22,7 @@ struct MemoryVfs {
     MemoryDisk* disk;
     std::shared_ptr<MemoryDisk::Inode> inode;
     std::string path;
-    std::uint64_t power_on;
+    std::uint64_t life;
     bool remove_at_close;
   };
 
@@ -30,7 +30,7 @@ struct MemoryVfs {
   static OpenFile& self(sqlite3_file* file) { return *reinterpret_cast<OpenFile*>(file); }
 
   /// With the disk's lock: is this file still alive?
-  static bool lives(const OpenFile& file) { return file.disk->power_ && file.power_on == file.disk->power_ons_; }
+  static bool lives(const OpenFile& file) { return file.disk->alive_ && file.life == file.disk->lives_; }
 
   static int close(sqlite3_file* file) {
     auto& open = self(file);
@@ -205,7 +205,7 @@ struct MemoryVfs {
     const std::string name = path != nullptr ? path : "temporary-" + std::to_string(on.random_());
     const int code = on.open(name, flags, inode);
     if (code != SQLITE_OK) return code;
-    new (file) OpenFile{{&methods}, &on, inode, name, on.power_ons_, (flags & SQLITE_OPEN_DELETEONCLOSE) != 0};
+    new (file) OpenFile{{&methods}, &on, inode, name, on.lives_, (flags & SQLITE_OPEN_DELETEONCLOSE) != 0};
     if (flags_out != nullptr) *flags_out = flags;
     return SQLITE_OK;
   }
@@ -217,7 +217,7 @@ struct MemoryVfs {
   static int access(sqlite3_vfs* vfs, const char* path, int flags, int* result) {
     auto& on = disk(vfs);
     const std::lock_guard guard(on.mutex_);
-    if (!on.power_) return SQLITE_IOERR_ACCESS;
+    if (!on.alive_) return SQLITE_IOERR_ACCESS;
     const auto found = on.names_.find(path);
     *result = found != on.names_.end() && (flags != SQLITE_ACCESS_EXISTS || !found->second->now.empty()) ? 1 : 0;
     return SQLITE_OK;
@@ -301,29 +301,26 @@ void MemoryDisk::survive(Inode& inode) {
     }
   }
   inode.pending.clear();
-  inode.shared.clear();
-  inode.locks = {};
   inode.now = inode.durable;
 }
 
-void MemoryDisk::lose_power() {
-  power_ = false;
-  cut_after_ = 0;
-  ++counts_.cuts;
+void MemoryDisk::die(End how) {
+  alive_ = false;
+  end_after_ = 0;
+  end_ = how;
+  ++(how == End::power ? counts_.cuts : counts_.kills);
 }
 
 bool MemoryDisk::begin_operation() {
-  if (!power_) return false;
+  if (!alive_) return false;
   ++counts_.operations;
-  if (cut_after_ == 0) return true;
-  --cut_after_;
-  if (cut_after_ > 0) return true;
-  lose_power();
+  if (end_after_ == 0 || --end_after_ > 0) return true;
+  die(end_);
   return false;
 }
 
 int MemoryDisk::open(const std::string& path, int flags, std::shared_ptr<Inode>& inode) {
-  if (!power_) return SQLITE_CANTOPEN;
+  if (!alive_) return SQLITE_CANTOPEN;
   const auto found = names_.find(path);
   if (found != names_.end()) {
     inode = found->second;
@@ -345,7 +342,7 @@ int MemoryDisk::write(Inode& inode, std::span<const std::uint8_t> bytes, std::ui
     return SQLITE_FULL;
   }
   if (room_) *room_ -= more;
-  // The write in which the power goes was on its way, too.
+  // The write in which it ends was on its way, too.
   inode.pending.push_back({offset, {bytes.begin(), bytes.end()}, false});
   apply(inode.pending.back(), inode.now);
   return goes_on ? SQLITE_OK : SQLITE_IOERR_WRITE;
@@ -361,7 +358,7 @@ int MemoryDisk::cut(Inode& inode, std::uint64_t size) {
 
 int MemoryDisk::sync(const std::string& path, const std::shared_ptr<Inode>& inode) {
   if (!begin_operation()) {
-    // The power went before it reached the disk, or just before we were told that it had.
+    // The end came before it reached the disk, or just before we were told that it had.
     if (choose(2) == 0) finish_sync(path, inode);
     return SQLITE_IOERR_FSYNC;
   }
@@ -400,22 +397,35 @@ int MemoryDisk::remove(const std::string& path, bool sync_folder) {
   return SQLITE_OK;
 }
 
-void MemoryDisk::cut_power() {
+void MemoryDisk::end(End how) {
   const std::lock_guard lock(mutex_);
-  if (power_) lose_power();
+  if (alive_) die(how);
 }
-void MemoryDisk::cut_power_after(std::uint64_t operations) {
+void MemoryDisk::end_after(End how, std::uint64_t operations) {
   const std::lock_guard lock(mutex_);
-  cut_after_ = operations;
+  end_ = how;
+  end_after_ = operations;
 }
-bool MemoryDisk::has_power() const {
+bool MemoryDisk::is_alive() const {
   const std::lock_guard lock(mutex_);
-  return power_;
+  return alive_;
 }
 
-void MemoryDisk::power_on() {
+void MemoryDisk::go_on() {
   const std::lock_guard lock(mutex_);
-  MUST(!power_, "the power is cut first");
+  MUST(!alive_, "it ends first");
+  if (end_ == End::power) lose_what_was_not_synced();
+  for (const auto& [path, inode] : names_) {
+    inode->shared.clear();
+    inode->locks = {};
+  }
+  alive_ = true;
+  end_after_ = 0;
+  fail_next_sync_ = false;
+  ++lives_;
+}
+
+void MemoryDisk::lose_what_was_not_synced() {
   // A file that was made or removed, and not synced, is there or not.
   for (auto name = durable_names_.begin(); name != durable_names_.end();) {
     name = names_.contains(name->first) || choose(2) == 0 ? std::next(name) : durable_names_.erase(name);
@@ -425,10 +435,6 @@ void MemoryDisk::power_on() {
   }
   names_ = durable_names_;
   for (const auto& [path, inode] : names_) survive(*inode);
-  power_ = true;
-  cut_after_ = 0;
-  fail_next_sync_ = false;
-  ++power_ons_;
 }
 
 void MemoryDisk::fail_next_sync() {

@@ -30,12 +30,15 @@ class MemoryDisk {
 
   const std::string& name() const { return name_; }
 
-  /// Now: every file that is open fails from here on, until power_on(); then it must be opened again.
-  void cut_power();
+  /// How everything ends: with the power, or with the process, of which the system keeps all that was written.
+  enum class End : std::uint8_t { power, process };
+
+  /// Now: every file that is open fails from here on, until go_on(); then it must be opened again.
+  void end(End how);
   /// In the middle of the `operations`-th write, sync, cut or removal from now.
-  void cut_power_after(std::uint64_t operations);
-  bool has_power() const;
-  void power_on();
+  void end_after(End how, std::uint64_t operations);
+  bool is_alive() const;
+  void go_on();
 
   /// The next sync fails, and as Linux does it, takes what was not synced for written: it is never tried again.
   void fail_next_sync();
@@ -51,7 +54,8 @@ class MemoryDisk {
   struct Counts {
     std::uint64_t operations = 0;
     std::uint64_t syncs = 0;
-    std::uint64_t cuts = 0;
+    std::uint64_t cuts = 0;   ///< of power
+    std::uint64_t kills = 0;  ///< of the process
     std::uint64_t writes_kept = 0;
     std::uint64_t writes_lost = 0;
     std::uint64_t writes_torn = 0;
@@ -87,7 +91,8 @@ class MemoryDisk {
 
   static void apply(const Change& change, std::vector<std::uint8_t>& bytes);
   bool begin_operation();  // false: no power
-  void lose_power();
+  void die(End how);
+  void lose_what_was_not_synced();
   void survive(Inode& inode);
   void tear(const Change& change, std::vector<std::uint8_t>& bytes);
   std::uint64_t choose(std::uint64_t count);
@@ -105,9 +110,10 @@ class MemoryDisk {
   std::mt19937_64 random_;
   Names names_;
   Names durable_names_;
-  bool power_ = true;
-  std::uint64_t power_ons_ = 0;  // files that were opened before the last one are dead
-  std::uint64_t cut_after_ = 0;  // 0: never
+  bool alive_ = true;
+  std::uint64_t lives_ = 0;      // files that were opened in an earlier one are dead
+  std::uint64_t end_after_ = 0;  // operations; 0: never
+  End end_ = End::power;         // the next one, or the last one
   bool fail_next_sync_ = false;
   std::optional<std::uint64_t> room_;
   Counts counts_;

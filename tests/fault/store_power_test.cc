@@ -33,7 +33,8 @@ Progress progress(std::uint32_t rank) {
 }
 
 struct Verdict {
-  std::uint64_t cuts = 0;
+  std::uint64_t cuts = 0;       ///< of power
+  std::uint64_t kills = 0;      ///< of the process
   std::uint64_t coupons = 0;    ///< committed, in all
   std::uint64_t unknown = 0;    ///< writes that the cut left without an answer
   std::uint64_t was_there = 0;  ///< and that turned out to have been committed
@@ -53,37 +54,40 @@ class Runs {
   }
 
  private:
-  /// From a start to the next power cut. False: it was broken.
+  /// From a start to the next end. False: it was broken.
   bool live_once() {
-    disk_.cut_power_after(1 + random_() % (random_() % 4 == 0 ? 20 : 300));
+    // A life ends by a kill or by a power cut, which may take what was left unsynced by a kill before it. Now and then
+    // so early that it hits the start.
+    end_ = random_() % 2 == 0 ? MemoryDisk::End::power : MemoryDisk::End::process;
+    disk_.end_after(end_, 1 + random_() % (random_() % 4 == 0 ? 20 : 300));
     bool right = true;
     {
       auto store = SqliteStore::open(
           {.folder = folder_, .clock = clock_, .vfs = disk_.name(), .sync = sync_, .on_disk_lost = [](const Fault&) {
            }});
       if (store) {
-        right = agrees(**store) && write_until_cut(**store);
-      } else if (disk_.has_power()) {
+        right = agrees(**store) && write_until_end(**store);
+      } else if (disk_.is_alive()) {
         right = broken(store.error().what);
       }
     }
-    disk_.cut_power();
-    disk_.power_on();
-    ++verdict_.cuts;
+    disk_.end(end_);
+    disk_.go_on();
+    ++(end_ == MemoryDisk::End::power ? verdict_.cuts : verdict_.kills);
     return right;
   }
 
   /// What is there now is what was committed, and the write without an answer whole or not at all.
   bool agrees(SqliteStore& store) {
     auto found = store.progress();
-    if (!found) return !disk_.has_power() || broken(found.error().what);
+    if (!found) return !disk_.is_alive() || broken(found.error().what);
     const Progress now = found->empty() ? progress(0) : found->front();
     if (now != progress(rank_) && now != progress(tried_)) {
       return broken("progress is " + std::to_string(now.rank) + ", committed was " + std::to_string(rank_) +
                     ", tried " + std::to_string(tried_));
     }
     auto rows = store.coupons(lunch, 0, quota);
-    if (!rows) return !disk_.has_power() || broken(rows.error().what);
+    if (!rows) return !disk_.is_alive() || broken(rows.error().what);
     if (rows->size() != now.rank)
       return broken(std::to_string(rows->size()) + " coupons, progress " + std::to_string(now.rank));
     for (std::uint32_t i = 0; i < now.rank; ++i) {
@@ -99,7 +103,7 @@ class Runs {
     return true;
   }
 
-  bool write_until_cut(SqliteStore& store) {
+  bool write_until_end(SqliteStore& store) {
     for (auto batches = random_() % 12; batches > 0; --batches) {
       tried_ = rank_ + 1 + static_cast<std::uint32_t>(random_() % 60);
       IssueBatch batch{.next = progress(tried_)};
@@ -111,7 +115,7 @@ class Runs {
       }
       for (auto rank = rank_ + 1; rank <= tried_; ++rank) batch.coupons.push_back(coupon(rank));
       auto outcome = store.write(batch);
-      if (!outcome && disk_.has_power()) return broken(outcome.error().what);
+      if (!outcome && disk_.is_alive()) return broken(outcome.error().what);
       if (!outcome) {
         ++verdict_.unknown;
         return true;
@@ -139,8 +143,9 @@ class Runs {
   const bool sync_;
   std::string folder_ = "/folder-0";
   int folders_ = 0;
-  std::uint32_t rank_ = 0;   // committed
-  std::uint32_t tried_ = 0;  // maybe committed
+  std::uint32_t rank_ = 0;                        // committed
+  std::uint32_t tried_ = 0;                       // maybe committed
+  MemoryDisk::End end_ = MemoryDisk::End::power;  // of this life
   Verdict verdict_;
 };
 
@@ -150,12 +155,13 @@ TEST(StorePower, WhatWasCommittedSurvivesEveryCut) {
     const auto verdict = Runs(seed, true).run(100);
     EXPECT_EQ(verdict.broken, 0U) << "seed " << seed << ": " << verdict.first;
     all.cuts += verdict.cuts;
+    all.kills += verdict.kills;
     all.coupons += verdict.coupons;
     all.unknown += verdict.unknown;
     all.was_there += verdict.was_there;
   }
-  std::cout << all.cuts << " cuts, " << all.coupons << " coupons, " << all.unknown << " writes without an answer, "
-            << all.was_there << " of them committed\n";
+  std::cout << all.cuts << " cuts, " << all.kills << " kills, " << all.coupons << " coupons, " << all.unknown
+            << " writes without an answer, " << all.was_there << " of them committed\n";
   // Runs in which nothing happened prove nothing.
   EXPECT_GE(all.cuts, 500U);
   EXPECT_GT(all.coupons, 10'000U);
