@@ -220,6 +220,7 @@ void Server::Parts::connect() {
 
 void Server::Parts::go_live() {
   issuer_thread = std::make_unique<IssuerThread>(*issuer, *store);
+  news->go_live();  // before the first claim can be appended: nobody waits for news that are not told
   const MetricsSources sources{
       .journal = *journal, .standings = *standings, .store = *store, .issuer = *issuer, .data = settings.data};
   auto page = [this, sources] {
@@ -258,7 +259,6 @@ void Server::Parts::go_live() {
   heard_at_ms = clock.uptime().count();
   reasons.set("");
   ready = true;
-  news->go_live();
 }
 
 std::vector<std::string> Server::Parts::not_ready() {
@@ -268,8 +268,7 @@ std::vector<std::string> Server::Parts::not_ready() {
   if (silence > settings.stale_ms_max) {
     list.push_back("nothing was heard from the journal for " + std::to_string(silence.count()) + " ms");
   }
-  if (!issuer->counters().at_work && issuer->counters().faults > 0)
-    list.emplace_back("the issuer cannot write into the store");
+  if (issuer->counters().stopped) list.emplace_back("the issuer has stopped, and its log says why");
   return list;
 }
 

@@ -65,7 +65,9 @@ Result<void> Issuer::check() { return read_store(); }
 
 Uptime Issuer::step() {
   const Uptime now = clock_.uptime();
-  if (stopped_) return now + pause_max;
+  find_new_campaigns();
+  measure(now);
+  if (counters_.stopped) return now + pause_max;
   if (now < not_before_) return not_before_;
   if (!beat_due_ || now >= *beat_due_) {
     const auto held = store_.beat(settings_.holder);
@@ -94,16 +96,16 @@ Uptime Issuer::step() {
   if (!in_step_with_store_) {
     if (const auto read = read_store(); !read) {
       failed(read.error(), "read the store's progress");
-      return stopped_ ? now + pause_max : not_before_;
+      return counters_.stopped ? now + pause_max : not_before_;
     }
   }
-  find_new_campaigns();
+  const auto has_work = [](const Course& course) { return !course.stopped && course.has_work(); };
+  if (std::ranges::none_of(courses_, has_work)) went_well();
   Uptime next = *beat_due_;
   if (Course* const course = next_course(now, next)) {
     issue(*course);
     next = std::max(now, not_before_);
   }
-  measure(now);
   return next;
 }
 
@@ -279,13 +281,15 @@ void Issuer::issue(Course& course) {
   write(course, made);
 }
 
+std::size_t Issuer::rows_of(const Batch& made) { return made.batch.coupons.size() + made.batch.parked.size(); }
+
 void Issuer::write(Course& course, const Batch& made) {
   const Uptime before = clock_.uptime();
   const auto outcome = store_.write(made.batch);
   const double took = std::chrono::duration<double>(clock_.uptime() - before).count();
   counters_.commit_seconds.store(counters_.commit_seconds.load() + took);
   if (!outcome) {
-    spend(course, made);  // it may have been written
+    spend(course, rows_of(made));  // it may have been written
     if (mutant(Mutant::commit_assumed) && outcome.error().kind == FaultKind::timed_out) return committed(course, made);
     if (mutant(Mutant::fault_parks)) return refused(course, made, outcome.error().what);
     failed(outcome.error(), "write coupons of " + made.batch.next.campaign.str());
@@ -304,11 +308,11 @@ void Issuer::write(Course& course, const Batch& made) {
 }
 
 void Issuer::committed(Course& course, const Batch& made) {
-  pause_ = Millis(0);
+  went_well();
   course.progress = made.batch.next;
   course.changes = made.changes;
   course.rows_max = std::min(course.rows_max * 2, limits::coupons_batch_max);
-  spend(course, made);
+  spend(course, rows_of(made));
   counters_.written.fetch_add(made.batch.coupons.size());
   counters_.transactions.fetch_add(1);
   for (const ParkedEntry& entry : made.batch.parked) course.parked_ranks.push_back(entry.coupon.rank);
@@ -316,9 +320,8 @@ void Issuer::committed(Course& course, const Batch& made) {
 }
 
 /// The next rows no earlier than the rates allow after these.
-void Issuer::spend(Course& course, const Batch& made) {
+void Issuer::spend(Course& course, std::size_t rows) {
   const Uptime now = clock_.uptime();
-  const std::size_t rows = made.batch.coupons.size() + made.batch.parked.size();
   course.pace.spend(rows, rate_of(*course.campaign), now);
   pace_of_store_.spend(rows, settings_.issue_rate_total, now);
 }
@@ -354,10 +357,16 @@ Result<WriteOutcome> Issuer::retry(std::int64_t number) {
   const auto entry = std::ranges::find(*entries, number, &ParkedEntry::number);
   auto outcome = store_.retry(number, clock_.now());
   if (!outcome) in_step_with_store_ = false;  // it may have been written
-  if (!outcome || !std::holds_alternative<Committed>(*outcome) || entry == entries->end()) return outcome;
-  log::info("a parked coupon was issued", {{"campaign", entry->coupon.campaign.view()}, {"rank", entry->coupon.rank}});
+  if (entry == entries->end()) return outcome;
+  const bool committed = outcome && std::holds_alternative<Committed>(*outcome);
+  if (committed) {
+    log::info("a parked coupon was issued",
+              {{"campaign", entry->coupon.campaign.view()}, {"rank", entry->coupon.rank}});
+  }
   for (Course& course : courses_) {
     if (course.campaign->id() != entry->coupon.campaign) continue;
+    if (committed || !outcome) spend(course, 1);
+    if (!committed) continue;
     std::erase(course.parked_ranks, entry->coupon.rank);
     course.stopped = course.parked_ranks.size() > settings_.parked_max;
     counters_.written.fetch_add(1);
@@ -373,7 +382,7 @@ void Issuer::tell_issued(Course& course, Uptime now) {
   const std::size_t parked = course.parked_ranks.size();
   // A store that was lost and is written anew is behind what was told, and may park more: no news.
   const std::uint32_t issued = course.campaign->issued();
-  const bool seen = issued > rank || (issued == rank && course.campaign->parked_count() <= parked);
+  const bool seen = issued > rank || (issued == rank && course.campaign->parked().size() <= parked);
   const bool told = course.issued_told == rank && course.issued_parked_told == parked && now < course.issued_again;
   if (seen || told) return;
   // An append that is refused or lost is made again when it is not seen in time.
@@ -385,17 +394,24 @@ void Issuer::tell_issued(Course& course, Uptime now) {
 
 void Issuer::failed(const Fault& fault, std::string_view doing) {
   counters_.faults.fetch_add(1);
+  counters_.at_work = false;
   in_step_with_store_ = false;
   if (!fault.retryable()) {
-    stopped_ = true;
+    counters_.stopped = true;
     at_work_ = false;
-    counters_.at_work = false;
     log::error("the issuer stops: this needs a person", {{"doing", doing}, {"fault", fault.what}});
     return;
   }
   if (pause_ == Millis(0)) log::warn("the store fails: trying again", {{"doing", doing}, {"fault", fault.what}});
   pause_ = std::clamp(pause_ * 2, pause_min, pause_max);
   not_before_ = clock_.uptime() + pause_;
+}
+
+/// The store has taken what was due, or nothing is due and it answers.
+void Issuer::went_well() {
+  if (pause_ > Millis(0)) log::info("the store takes coupons again", {{"holder", settings_.holder}});
+  pause_ = Millis(0);
+  counters_.at_work = true;
 }
 
 void Issuer::measure(Uptime now) {

@@ -30,11 +30,10 @@ struct IssuerSettings {
 ///   Order      A campaign's progress goes through its entries (changes and winners) by position; campaigns take turns.
 ///   Fenced     A batch is written only onto the progress that this issuer has read: a zombie changes nothing.
 ///   Rate       Over any second at most issue_rate rows of a campaign, and issue_rate_total rows in all (rounded up),
-///              reach the store.
-///   Fails      A fault of the store is tried again with growing pauses, for ever. Only the store's closed list
-///   of row errors
-///              parks a row; more than parked_max of them stop the campaign, with an alarm. A store of another journal,
-///              or one that is ahead of this journal, stops the issuer.
+///              reach the store. An operator's retry of a parked coupon counts, but does not wait.
+///   Fails      A fault of the store is tried again with growing pauses, for ever. Only the store's closed list of row
+///              errors parks a row; more than parked_max of them stop the campaign, with an alarm. A store of another
+///              journal, or one that is ahead of this journal, stops the issuer.
 ///   Threads    one at a time; knows no thread and keeps no queue: what is owed stands in the standings.
 class Issuer {
  public:
@@ -53,6 +52,7 @@ class Issuer {
   /// For the scrape, from any thread.
   struct Counters {
     std::atomic<bool> at_work{false};       ///< else a spare, or without its store
+    std::atomic<bool> stopped{false};       ///< this needs a person: the store is not ours, or damaged
     std::atomic<std::uint64_t> written{0};  ///< coupons
     std::atomic<std::uint64_t> transactions{0};
     std::atomic<std::uint64_t> owed{0};          ///< coupons that the standings know and the store does not
@@ -96,10 +96,12 @@ class Issuer {
   void issue(Course& course);
   void write(Course& course, const Batch& made);
   void committed(Course& course, const Batch& made);
-  void spend(Course& course, const Batch& made);
+  static std::size_t rows_of(const Batch& made);
+  void spend(Course& course, std::size_t rows);
   void refused(Course& course, const Batch& made, const std::string& reason);
   void tell_issued(Course& course, Uptime now);
   void failed(const Fault& fault, std::string_view doing);
+  void went_well();
   void measure(Uptime now);
   double rate_of(const Campaign& campaign) const;
   std::size_t rows_max_of(const Course& course) const;
@@ -111,7 +113,6 @@ class Issuer {
   const IssuerSettings settings_;
 
   bool in_step_with_store_ = false;
-  bool stopped_ = false;  // this store is not ours
   bool at_work_ = false;
   std::optional<Uptime> beat_due_;
   Uptime not_before_{};  // after a fault

@@ -164,6 +164,31 @@ TEST_F(IssuerTest, the_rate_holds_when_a_spare_takes_over) {
   EXPECT_GT(rows("lunch").size(), 20U);
 }
 
+TEST_F(IssuerTest, a_store_that_fails_shows_until_it_takes_coupons_again) {
+  open("lunch", 10);
+  win("lunch", 2);
+  start();
+  run(Millis(500));
+  EXPECT_TRUE(issuer_->counters().at_work);
+  win("lunch", 3, 3);
+  store_.fail_writes = 3;
+  run(Millis(100));
+  EXPECT_FALSE(issuer_->counters().at_work);
+  run(Millis(300));
+  EXPECT_EQ(issuer_->counters().owed, 3U) << "measured while it fails, too";
+  EXPECT_FALSE(issuer_->counters().stopped) << "it needs no person";
+  run(Millis(3000));
+  EXPECT_TRUE(issuer_->counters().at_work);
+  expect_dense("lunch", 5);
+
+  store_.fail_reads = 1;
+  store_.at_work = "spare";
+  run(Millis(1500));
+  store_.at_work.reset();
+  run(Millis(3000));
+  EXPECT_TRUE(issuer_->counters().at_work) << "nothing is owed, and the store answers";
+}
+
 TEST_F(IssuerTest, a_lost_fence_means_read_again_and_go_on) {
   open("lunch", 10);
   win("lunch", 2);
@@ -278,6 +303,21 @@ TEST_F(IssuerTest, a_retry_with_an_unknown_outcome_is_read_again) {
   EXPECT_FALSE(issuer_->retry(1));
   run(Millis(3000));
   EXPECT_EQ(std::get<Issued>(journal_.appended.back()).parked.size(), 0U) << "the winner is no longer parked";
+}
+
+TEST_F(IssuerTest, a_retry_counts_against_the_rate) {
+  open("lunch", 10, 1.0);
+  win("lunch", 3);
+  store_.poison = {"u1"};
+  start();
+  run(Millis(2500));
+  store_.poison.clear();
+  const auto before = rows("lunch").size();
+  ASSERT_TRUE(issuer_->retry(1));
+  run(Millis(1000));
+  EXPECT_EQ(rows("lunch").size(), before + 1) << "what is due waits for a second after the retry";
+  run(Millis(3000));
+  EXPECT_EQ(rows("lunch").size(), 3U);
 }
 
 TEST_F(IssuerTest, a_store_that_is_written_anew_tells_no_old_news) {

@@ -11,8 +11,10 @@ namespace {
 // Both ends of a span are cut to whole milliseconds, so 1000 of them may be a little less than a second.
 constexpr Millis second{1001};
 
+/// At most 30 years: a rate may be as small as a double.
 Millis time_for(std::size_t rows, double rate) {
-  return Millis(static_cast<Millis::rep>(std::ceil(1000.0 * static_cast<double>(rows) / rate)));
+  constexpr double longest = 1e12;
+  return Millis(static_cast<Millis::rep>(std::min(std::ceil(1000.0 * static_cast<double>(rows) / rate), longest)));
 }
 
 }  // namespace

@@ -71,7 +71,12 @@ TEST(PaceTest, held_back_for_a_second_or_as_long_as_one_row_needs) {
   EXPECT_EQ(slow.due(1, 0.25), Uptime(4000));
 }
 
-TEST(PaceTest, a_rate_beyond_every_integer_is_a_rate) { EXPECT_EQ(Pace::batch_rows(1e300), 1000U); }
+TEST(PaceTest, a_rate_beyond_every_integer_is_a_rate) {
+  EXPECT_EQ(Pace::batch_rows(1e300), 1000U);
+  Pace pace;
+  pace.spend(1, 1e-300, Uptime(0));
+  EXPECT_EQ(pace.due(1, 1e-300), Uptime(1'000'000'000'000)) << "30 years";
+}
 
 }  // namespace
 }  // namespace firstcome
