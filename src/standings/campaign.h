@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -93,10 +94,10 @@ class Campaign {
   /// How far the store is, as `issued` entries told (promise = "store" only).
   std::uint32_t issued() const { return issued_.load(std::memory_order_acquire); }
 
-  /// Of the coupons up to issued(), how many the store holds parked.
-  std::size_t parked_count() const {
+  /// Of the coupons up to issued(), the ranks of those that the store holds parked, rising.
+  std::span<const std::uint32_t> parked() const {
     const auto* parked = parked_.load(std::memory_order_acquire);
-    return parked ? parked->size() : 0;
+    return parked ? std::span(*parked) : std::span<const std::uint32_t>();
   }
 
   const AppendOnly<Winner>& winners() const { return winners_; }

@@ -174,10 +174,25 @@ TEST_F(SqliteStoreFiles, ANewerOrAForeignStoreIsRefused) {
   ASSERT_FALSE(foreign);
   EXPECT_EQ(foreign.error().kind, FaultKind::misconfigured);
   std::filesystem::remove(folder_ + "/store.db");
+  EXPECT_EQ(shell("CREATE TABLE coupon(id INTEGER PRIMARY KEY, user_id INTEGER)"), "");
+  auto others = open();
+  ASSERT_FALSE(others);
+  EXPECT_EQ(others.error().kind, FaultKind::misconfigured) << "somebody else's tables, without an id of their own";
+  EXPECT_NE(shell("SELECT 1 FROM installation"), "") << "and nothing was made in them";
+  std::filesystem::remove(folder_ + "/store.db");
   std::ofstream(folder_ + "/store.db") << std::string(5000, 'x');
   auto text = open();
   ASSERT_FALSE(text);
   EXPECT_EQ(text.error().kind, FaultKind::corrupt) << text.error().what;
+}
+
+TEST_F(SqliteStoreFiles, AStoreInWhichNothingWasMadeYetIsEmpty) {
+  EXPECT_EQ(shell("PRAGMA journal_mode = WAL; PRAGMA user_version = 0"), "");
+  auto reader = StoreReader::open(folder_);
+  ASSERT_TRUE(reader) << reader.error().what;
+  EXPECT_FALSE(reader->installation());
+  EXPECT_TRUE(reader->coupons([](std::span<const CouponRow>) { FAIL() << "no coupon can be there"; }));
+  EXPECT_TRUE(open());
 }
 
 TEST_F(SqliteStoreFiles, ReadingOfflineSeesEveryRowAndChangesNoByte) {

@@ -36,7 +36,11 @@ Result<StoreReader> StoreReader::open(const std::string& folder) {
   if (!snapshot) return fail(snapshot.error());
   auto database = sqlite::Database::open(snapshot->path(), {.exclusive = true, .sync = false});
   if (!database) return fail(database.error().fault("open a copy of " + path));
-  if (auto checked = check_store_tables(*database, path); !checked) return fail(checked.error());
+  // A server that was killed while it made its store has left a blank one: there is nothing in it yet. In this copy.
+  auto blank = database->is_blank();
+  if (!blank) return fail(blank.error().fault("read " + path));
+  auto checked = *blank ? make_store_tables(*database, path) : check_store_tables(*database, path);
+  if (!checked) return fail(checked.error());
   // A row that breaks a CHECK was changed by hand: whoever compares the rows names it, quick_check would not.
   if (auto set = database->execute("PRAGMA ignore_check_constraints = ON"); !set) {
     return fail(set.error().fault("check " + path));

@@ -119,9 +119,9 @@ std::string name_of(const sqlite::Statement& row) {
 }  // namespace
 
 Result<void> make_store_tables(sqlite::Database& database, const std::string& path) {
-  auto id = database.number("PRAGMA application_id");
-  if (!id) return refuse(path, id.error());
-  if (*id != 0) {
+  auto blank = database.is_blank();
+  if (!blank) return refuse(path, blank.error());
+  if (!*blank) {
     if (auto checked = check_store_tables(database, path); !checked) return checked;
   }
   if (!database.begin()) return refuse(path, database.error());
@@ -155,8 +155,11 @@ Result<CampaignRow> read_campaign(const sqlite::Statement& row) {
   if (!row.is_null(4)) campaign.issue_rate = row.real(4);
   if (row.text(5) != "journal" && row.text(5) != "store") return impossible(name, "its promise");
   campaign.promise = row.text(5) == "store" ? Promise::store : Promise::journal;
-  campaign.paused = row.integer(6) != 0;
-  campaign.closed = row.integer(7) != 0;
+  for (const int column : {6, 7}) {
+    if (row.integer(column) != 0 && row.integer(column) != 1) return impossible(name, "its paused or closed");
+  }
+  campaign.paused = row.integer(6) == 1;
+  campaign.closed = row.integer(7) == 1;
   return campaign;
 }
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "verify/checks.h"
 
 namespace firstcome::verify {
@@ -32,7 +34,8 @@ bool same_end(const Campaign& ours, const NaiveCampaign& naive) {
                          .closes_at = view.window.closes_at,
                          .paused = view.paused,
                          .closed = view.closed};
-  return terms == naive.terms && view.changed_at == naive.changed_at && ours.issued() == naive.issued;
+  return terms == naive.terms && view.changed_at == naive.changed_at && ours.issued() == naive.issued &&
+         std::ranges::equal(ours.parked(), naive.parked);
 }
 
 void compare(Check& check, const Campaign& ours, const NaiveCampaign& naive) {

@@ -117,7 +117,9 @@ std::optional<Attempt> attempt_of(const std::string& line) {
 }
 
 Fault cannot(std::string_view doing, const std::string& path) {
-  return {FaultKind::unavailable, "cannot " + std::string(doing) + " history " + path + ": " + std::strerror(errno)};
+  const bool wrong_name = errno == ENOENT || errno == ENOTDIR || errno == EACCES || errno == EISDIR;
+  return {wrong_name ? FaultKind::misconfigured : FaultKind::unavailable,
+          "cannot " + std::string(doing) + " history " + path + ": " + std::strerror(errno)};
 }
 
 }  // namespace

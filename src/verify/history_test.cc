@@ -118,8 +118,8 @@ TEST_F(History, any_other_line_that_is_no_attempt_is_named) {
 }
 
 TEST_F(History, a_disk_that_does_not_take_it_is_a_fault) {
-  EXPECT_EQ(HistoryWriter::create(path() + "/none").error().kind, FaultKind::unavailable);
-  EXPECT_EQ(read_history(path()).error().kind, FaultKind::unavailable);
+  EXPECT_EQ(HistoryWriter::create(path() + "/none").error().kind, FaultKind::misconfigured);
+  EXPECT_EQ(read_history(path()).error().kind, FaultKind::misconfigured) << "a name that is no file's";
   auto full = HistoryWriter::create("/dev/full");
   ASSERT_TRUE(full);
   ASSERT_TRUE(full->add({.campaign = "c", .user = "u", .answer = "cut"}));  // it is still in the buffer

@@ -209,6 +209,8 @@ std::vector<Change> changes() {
   const Names coupon{"coupon rows"};
   const Names dense{"coupon rows", "ranks are dense and at most N"};
   return {
+      {"UPDATE campaign SET paused = 2 WHERE id = 'lunch'", {"store is whole"}, "campaign lunch: its paused or closed"},
+      {"UPDATE campaign SET closed = -1 WHERE id = 'dinner'", {"store is whole"}, "campaign dinner: its paused"},
       {"UPDATE campaign SET paused = 1 WHERE id = 'lunch'", {"campaign rows"}, "campaign lunch: paused"},
       {"UPDATE campaign SET issue_rate = 7.5 WHERE id = 'dinner'", {"campaign rows"}, "campaign dinner: issue_rate"},
       {"DELETE FROM campaign WHERE id = 'lunch'", {"campaign rows"}, "campaign lunch: the row is missing"},
