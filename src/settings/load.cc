@@ -1,7 +1,9 @@
+#include <fmt/format.h>
 #include <toml++/toml.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <fstream>
 #include <sstream>
 
@@ -26,11 +28,7 @@ Result<void> set(LoadedSettings& loaded, const Setting& setting, std::string_vie
 std::optional<std::string> text_of(const toml::node& node) {
   if (const auto* value = node.as_string()) return value->get();
   if (const auto* value = node.as_integer()) return std::to_string(value->get());
-  if (const auto* value = node.as_floating_point()) {
-    std::ostringstream out;
-    out << value->get();
-    return out.str();
-  }
+  if (const auto* value = node.as_floating_point()) return fmt::format("{}", value->get());
   if (const auto* list = node.as_array()) {
     std::string joined;
     for (const auto& element : *list) {
@@ -105,15 +103,17 @@ Result<void> load_environment(LoadedSettings& loaded, const std::map<std::string
   return {};
 }
 
-Result<void> load_token(Settings& settings) {
-  if (settings.admin_token_file.empty()) return {};
-  std::ifstream in(settings.admin_token_file);
+Result<void> load_token(LoadedSettings& loaded) {
+  const std::string& file = loaded.settings.admin_token_file;
+  std::ifstream in(file);
   std::string token;
-  if (!std::getline(in, token) || token.empty()) {
-    return fail(FaultKind::misconfigured,
-                "admin_token_file " + settings.admin_token_file + ": no token can be read from it");
+  std::getline(in, token);
+  while (!token.empty() && std::isspace(static_cast<unsigned char>(token.back())) != 0) token.pop_back();
+  if (token.empty()) {
+    return fail(FaultKind::misconfigured, "admin_token_file " + file + ": no token can be read from it");
   }
-  settings.admin_token = token;
+  loaded.settings.admin_token = token;
+  loaded.origin["admin_token"] = "admin_token_file " + file;
   return {};
 }
 
@@ -127,13 +127,19 @@ Result<LoadedSettings> load_settings(const std::optional<std::string>& file,
   if (file) {
     if (auto done = load_file(loaded, *file); !done) return fail(done.error());
   }
+  const std::string token_file_origin = loaded.origin["admin_token_file"];
   if (auto done = load_environment(loaded, environment); !done) return fail(done.error());
   for (const auto& [name, value] : flags) {
     const Setting* const setting = find_setting(name);
     if (!setting) return fail(FaultKind::misconfigured, "unknown setting " + name);
     if (auto done = set(loaded, *setting, value, setting->flag()); !done) return fail(done.error());
   }
-  if (auto done = load_token(loaded.settings); !done) return fail(done.error());
+  // A token in the environment stands above the name of a token file in the settings file.
+  const bool token_is_above =
+      !loaded.settings.admin_token.empty() && loaded.origin["admin_token_file"] == token_file_origin;
+  if (!loaded.settings.admin_token_file.empty() && !token_is_above) {
+    if (auto done = load_token(loaded); !done) return fail(done.error());
+  }
   return loaded;
 }
 

@@ -50,6 +50,26 @@ TEST_F(SettingsTest, a_mistake_in_a_file_is_named_with_line_column_and_the_neare
   EXPECT_EQ(fault("admin_token = \"hunter2\"\n").find("hunter2"), std::string::npos) << "no secret in an error";
 }
 
+TEST_F(SettingsTest, a_rate_keeps_all_its_digits) {
+  const auto loaded = load_settings(file("issue_rate = 2500.125\nissue_rate_total = 1234567.5\n"), {}, {});
+  ASSERT_TRUE(loaded) << loaded.error().what;
+  EXPECT_EQ(loaded->settings.issue_rate, 2500.125);
+  EXPECT_EQ(loaded->settings.issue_rate_total, 1234567.5);
+}
+
+TEST_F(SettingsTest, a_token_goes_over_a_token_file_that_a_lower_layer_names) {
+  const std::string token_file = testing::TempDir() + "firstcome-token-" + std::to_string(getpid());
+  std::ofstream(token_file, std::ios::binary) << "of-the-file\r\n";
+  const auto config = file("admin_token_file = \"" + token_file + "\"\n");
+  EXPECT_EQ(load_settings(config, {}, {})->settings.admin_token, "of-the-file");
+  const auto rotated = load_settings(config, {{"FIRSTCOME_ADMIN_TOKEN", "newer"}}, {});
+  EXPECT_EQ(rotated->settings.admin_token, "newer");
+  EXPECT_EQ(rotated->origin.at("admin_token"), "FIRSTCOME_ADMIN_TOKEN");
+  const auto flag = load_settings({}, {{"FIRSTCOME_ADMIN_TOKEN", "newer"}}, {{"admin_token_file", token_file}});
+  EXPECT_EQ(flag->settings.admin_token, "of-the-file");
+  EXPECT_EQ(flag->origin.at("admin_token"), "admin_token_file " + token_file);
+}
+
 TEST_F(SettingsTest, an_unknown_variable_is_refused) {
   const auto loaded = load_settings({}, {{"FIRSTCOME_LISTN", "x"}}, {});
   ASSERT_FALSE(loaded);
