@@ -122,6 +122,13 @@ std::optional<Answer> Desk::wait(const Campaign& campaign, const User& user, Cla
   Wait& wait = found->second;
   if (!is_new) {
     counters_.joined.fetch_add(1, std::memory_order_relaxed);
+    // It waited for the store, and the standings have a raise already that applied() has not brought yet.
+    const bool is_unsent = wait.flight == 0 && !wait.queued && !mutant(Mutant::ticket_not_sent_again);
+    if (place == Place::free && is_unsent) {
+      wait.queued = true;
+      room.queue.push_back(user);
+      send_queued(room);
+    }
   } else if (place == Place::past_close) {
     ask_to_close(campaign);
   } else if (place == Place::free) {

@@ -269,6 +269,39 @@ TEST_F(DeskTest, refuses_new_claims_when_going_down_and_answers_those_that_wait)
   EXPECT_EQ(claim("bob", 2)->kind, AnswerKind::fault);
   commit();
   EXPECT_EQ(told(1), AnswerKind::won);
+TEST_F(DeskTest, with_promise_store_a_raise_wakes_who_waits_for_the_store) {
+  make();
+  open(1, {.promise = Promise::store});
+  EXPECT_FALSE(claim("alice", 1));
+  commit();
+  EXPECT_FALSE(claim("bob", 2));
+  EXPECT_TRUE(journal_.waiting.empty()) << "every place is taken, and the store does not have it yet";
+  show(QuotaRaised{"lunch", 2});
+  EXPECT_EQ(journal_.waiting.size(), 1U) << "a place for bob";
+  commit();
+  show(Issued{"lunch", 2, {}});
+  EXPECT_EQ(told(1), AnswerKind::won);
+  EXPECT_EQ(told(2), AnswerKind::won);
+  EXPECT_EQ(told_.at(2).rank, 2U);
+}
+
+TEST_F(DeskTest, a_claim_that_joins_sends_the_ticket_that_the_first_did_not) {
+  make();
+  open(1, {.promise = Promise::store});
+  EXPECT_FALSE(claim("alice", 1));
+  commit();
+  EXPECT_FALSE(claim("bob", 2));
+  const Effect raised = apply(QuotaRaised{"lunch", 2});  // in the standings, and not yet told to the desk
+  EXPECT_FALSE(claim("bob", 3));
+  EXPECT_EQ(journal_.waiting.size(), 1U);
+  desk_->applied(std::vector{raised});
+  EXPECT_EQ(journal_.waiting.size(), 1U) << "one ticket is enough";
+  commit();
+  show(Issued{"lunch", 2, {}});
+  EXPECT_EQ(told(2), AnswerKind::won);
+  EXPECT_EQ(told(3), AnswerKind::won);
+}
+
 }
 
 }  // namespace

@@ -25,7 +25,8 @@ void Desk::applied(std::span<const Effect> effects) {
         break;
     }
     const bool for_all = effect.sealed || effect.kind == EffectKind::closed || effect.kind == EffectKind::paused ||
-                         effect.kind == EffectKind::window_changed || effect.kind == EffectKind::issued;
+                         effect.kind == EffectKind::window_changed || effect.kind == EffectKind::quota_raised ||
+                         effect.kind == EffectKind::issued;
     if (for_all) settle_all(*room, effect.kind);
     send_queued(*room);
     drop_if_empty(effect.campaign);
