@@ -32,7 +32,7 @@ void desk_numbers(metrics::Page& page, const std::vector<const Desk::Counters*>&
                total(&Desk::Counters::sent_again));
   page.counter("firstcome_claims_overflowed_total", "Claims told pending at once, beyond waiting_claims_max.",
                total(&Desk::Counters::overflowed));
-  page.counter("firstcome_appends_failed_total", "Tickets that the journal did not take.",
+  page.counter("firstcome_appends_failed_total", "Tickets that the journal did not take; their claims got 503.",
                total(&Desk::Counters::failed_appends));
 }
 

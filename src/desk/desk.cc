@@ -136,6 +136,7 @@ std::optional<Answer> Desk::wait(const Campaign& campaign, const User& user, Cla
     if (room.in_flight >= limits_.in_flight_max || !room.queue.empty()) {
       room.queue.push_back(user);
     } else if (!send(room, user, wait)) {
+      counters_.failed_appends.fetch_add(1, std::memory_order_relaxed);
       room.waits.erase(found);
       drop_if_empty(&campaign);
       return counted(answer(AnswerKind::fault, &campaign));

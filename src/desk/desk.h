@@ -96,7 +96,8 @@ class Desk {
     std::atomic<std::uint64_t> joined{0};
     std::atomic<std::uint64_t> sent_again{0};  ///< tickets of waits that outlived in_flight_ms_max or a raise
     std::atomic<std::uint64_t> overflowed{0};  ///< told pending at once since too many wait
-    std::atomic<std::uint64_t> failed_appends{0};
+    std::atomic<std::uint64_t> failed_appends{
+        0};  ///< tickets whose claims got a fault: one that is tried again is none
   };
   const Counters& counters() const { return counters_; }
 

@@ -129,6 +129,7 @@ TEST_F(DeskTest, answers_a_failed_append_with_a_fault) {
   journal_.waiting.clear();
   journal_.full = true;
   EXPECT_EQ(claim("alice", 2)->kind, AnswerKind::fault);
+  EXPECT_EQ(desk_->counters().failed_appends, 2U);
   journal_.full = false;
   EXPECT_FALSE(claim("alice", 3));
   commit();
@@ -146,6 +147,21 @@ TEST_F(DeskTest, keeps_at_most_in_flight_max_tickets_in_the_journals_hands) {
   commit();
   EXPECT_EQ(told_.size(), 5U);
   for (ClaimNumber n = 1; n <= 5; ++n) EXPECT_EQ(told_.at(n).rank, n) << "in the order in which they asked";
+}
+
+TEST_F(DeskTest, a_ticket_that_is_tried_again_has_not_failed) {
+  make({.in_flight_max = 1});
+  open(10);
+  EXPECT_FALSE(claim("alice", 1));
+  EXPECT_FALSE(claim("bob", 2));
+  journal_.full = true;
+  commit();
+  for (int i = 0; i < 50; ++i) desk_->tick();
+  journal_.full = false;
+  desk_->tick();
+  commit();
+  EXPECT_EQ(told(2), AnswerKind::won);
+  EXPECT_EQ(desk_->counters().failed_appends, 0U);
 }
 
 TEST_F(DeskTest, says_pending_at_once_when_too_many_wait) {

@@ -75,10 +75,7 @@ void Desk::settle_all(Room& room, EffectKind) {
 bool Desk::send(Room& room, const User& user, Wait& wait) {
   wait.code = make_code(random_);
   const std::uint64_t number = flights_begin_ + flights_.size();
-  if (!journal_.append(Ticket{room.campaign->id(), user, wait.code}, {author_, number})) {
-    counters_.failed_appends.fetch_add(1, std::memory_order_relaxed);
-    return false;
-  }
+  if (!journal_.append(Ticket{room.campaign->id(), user, wait.code}, {author_, number})) return false;
   flights_.push_back({room.campaign, user, clock_.uptime() + limits_.in_flight_ms_max, false});
   if (wait.was_sent) counters_.sent_again.fetch_add(1, std::memory_order_relaxed);
   wait.flight = number;
