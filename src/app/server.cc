@@ -99,8 +99,6 @@ struct Server::Parts {
   std::unique_ptr<OperatorDesk> operator_desk;
   std::unique_ptr<http::AdminRoutes> admin_routes;
 
-  std::atomic<Uptime::rep> heard_at_ms{0};  // when the journal was heard last
-
   Result<void> listen();
   Result<void> open_data();
   void close_data();
@@ -206,13 +204,7 @@ void Server::Parts::connect() {
                                                    .issue_rate = settings.issue_rate,
                                                    .issue_rate_total = settings.issue_rate_total,
                                                    .parked_max = settings.parked_max});
-  const auto heard = [this] { heard_at_ms = clock.uptime().count(); };
-  news->add({[this, heard](const Effects&) {
-               heard();
-               issuer_thread->prod();
-             },
-             [heard](Time) { heard(); },
-             {}});
+  news->add({[this](const Effects&) { issuer_thread->prod(); }, {}, {}});
 }
 
 void Server::Parts::go_live() {
@@ -251,7 +243,6 @@ void Server::Parts::go_live() {
       if (&lane == &lanes[0]) admin_front->set_next(admin_routes.get());
     });
   }
-  heard_at_ms = clock.uptime().count();
   reasons.set("");
   ready = true;
   news->go_live();
@@ -260,9 +251,11 @@ void Server::Parts::go_live() {
 std::vector<std::string> Server::Parts::not_ready() {
   auto list = reasons.list();
   if (!ready) return list;
-  const Millis silence = clock.uptime() - Uptime(heard_at_ms);
-  if (silence > settings.stale_ms_max) {
-    list.push_back("nothing was heard from the journal for " + std::to_string(silence.count()) + " ms");
+  for (const Lane& lane : lanes) {
+    const auto why = lane.desk->why_not_fresh();
+    if (!why) continue;
+    list.push_back(*why);
+    break;  // one is enough: when the journal is silent, all say so
   }
   if (!issuer->counters().at_work && issuer->counters().faults > 0)
     list.emplace_back("the issuer cannot write into the store");

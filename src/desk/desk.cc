@@ -150,11 +150,26 @@ std::optional<Answer> Desk::wait(const Campaign& campaign, const User& user, Cla
 }
 
 void Desk::heard(Time journal_now) {
-  heard_at_ = clock_.uptime();
-  skewed_ = std::chrono::abs(journal_now - clock_.now()) > limits_.skew_ms_max;
+  heard_at_.store(clock_.uptime(), std::memory_order_relaxed);
+  skew_.store(std::chrono::abs(journal_now - clock_.now()), std::memory_order_relaxed);
 }
 
-bool Desk::is_fresh() { return heard_at_ && clock_.uptime() - *heard_at_ <= limits_.stale_ms_max && !skewed_; }
+Millis Desk::silence() const { return clock_.uptime() - heard_at_.load(std::memory_order_relaxed); }
+
+bool Desk::is_fresh() const {
+  return silence() <= limits_.stale_ms_max && skew_.load(std::memory_order_relaxed) <= limits_.skew_ms_max;
+}
+
+std::optional<std::string> Desk::why_not_fresh() const {
+  if (heard_at_.load(std::memory_order_relaxed) == never) return "nothing was heard from the journal yet";
+  if (const Millis now = silence(); now > limits_.stale_ms_max) {
+    return "nothing was heard from the journal for " + std::to_string(now.count()) + " ms";
+  }
+  if (const Millis now = skew_.load(std::memory_order_relaxed); now > limits_.skew_ms_max) {
+    return "this machine's clock and the journal's are " + std::to_string(now.count()) + " ms apart";
+  }
+  return {};
+}
 
 void Desk::ask_to_close(const Campaign& campaign) {
   // Once a second until it is seen: an append may get lost, and a second one is harmless.

@@ -243,14 +243,17 @@ TEST_F(DeskTest, tells_only_what_is_won_when_stale) {
   commit();
   clock_.advance(limits::stale_ms_max_default + Millis(1));
   EXPECT_FALSE(desk_->is_fresh());
+  EXPECT_EQ(desk_->why_not_fresh(), "nothing was heard from the journal for 5001 ms");
   EXPECT_EQ(claim("alice", 2)->kind, AnswerKind::won);
   EXPECT_EQ(claim("bob", 3)->kind, AnswerKind::fault);
   EXPECT_EQ(desk_->claim("nowhere", "bob", 4)->kind, AnswerKind::fault);
   desk_->heard(clock_.now());
+  EXPECT_EQ(desk_->why_not_fresh(), std::nullopt);
   EXPECT_EQ(claim("bob", 5)->kind, AnswerKind::sold_out);
   EXPECT_EQ(desk_->claim("nowhere", "bob", 6)->kind, AnswerKind::no_campaign);
   desk_->heard(clock_.now() + Millis(2001));
   EXPECT_EQ(claim("bob", 7)->kind, AnswerKind::fault) << "its clock is off the journal's";
+  EXPECT_EQ(desk_->why_not_fresh(), "this machine's clock and the journal's are 2001 ms apart");
 }
 
 TEST_F(DeskTest, with_promise_store_waits_for_the_store) {
@@ -266,25 +269,6 @@ TEST_F(DeskTest, with_promise_store_waits_for_the_store) {
   EXPECT_EQ(told(2), AnswerKind::sold_out);
 }
 
-TEST_F(DeskTest, forgets_a_client_that_left) {
-  make();
-  open(5);
-  EXPECT_FALSE(claim("alice", 1));
-  desk_->leave(1);
-  EXPECT_EQ(desk_->waiting(), 0U);
-  commit();
-  EXPECT_TRUE(told_.empty());
-  EXPECT_EQ(claim("alice", 2)->kind, AnswerKind::won) << "the ticket counted all the same";
-}
-
-TEST_F(DeskTest, refuses_new_claims_when_going_down_and_answers_those_that_wait) {
-  make();
-  open(5);
-  EXPECT_FALSE(claim("alice", 1));
-  desk_->refuse_claims();
-  EXPECT_EQ(claim("bob", 2)->kind, AnswerKind::fault);
-  commit();
-  EXPECT_EQ(told(1), AnswerKind::won);
 TEST_F(DeskTest, with_promise_store_a_raise_wakes_who_waits_for_the_store) {
   make();
   open(1, {.promise = Promise::store});
@@ -318,6 +302,25 @@ TEST_F(DeskTest, a_claim_that_joins_sends_the_ticket_that_the_first_did_not) {
   EXPECT_EQ(told(3), AnswerKind::won);
 }
 
+TEST_F(DeskTest, forgets_a_client_that_left) {
+  make();
+  open(5);
+  EXPECT_FALSE(claim("alice", 1));
+  desk_->leave(1);
+  EXPECT_EQ(desk_->waiting(), 0U);
+  commit();
+  EXPECT_TRUE(told_.empty());
+  EXPECT_EQ(claim("alice", 2)->kind, AnswerKind::won) << "the ticket counted all the same";
+}
+
+TEST_F(DeskTest, refuses_new_claims_when_going_down_and_answers_those_that_wait) {
+  make();
+  open(5);
+  EXPECT_FALSE(claim("alice", 1));
+  desk_->refuse_claims();
+  EXPECT_EQ(claim("bob", 2)->kind, AnswerKind::fault);
+  commit();
+  EXPECT_EQ(told(1), AnswerKind::won);
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 namespace firstcome {
 
 void Desk::applied(std::span<const Effect> effects) {
-  heard_at_ = clock_.uptime();
+  heard_at_.store(clock_.uptime(), std::memory_order_relaxed);
   for (const Effect& effect : effects) {
     if (effect.kind == EffectKind::closed) closing_asked_.erase(effect.campaign);
     Room* const room = find_room(effect.campaign);
