@@ -209,8 +209,13 @@ void Server::Parts::connect() {
 
 void Server::Parts::go_live() {
   issuer_thread = std::make_unique<IssuerThread>(*issuer, *store);
-  const MetricsSources sources{
-      .journal = *journal, .standings = *standings, .store = *store, .issuer = *issuer, .data = settings.data};
+  const MetricsSources sources{.journal = *journal,
+                               .standings = *standings,
+                               .store = *store,
+                               .issuer = *issuer,
+                               .issuer_thread = *issuer_thread,
+                               .operator_desk = *operator_desk,
+                               .data = settings.data};
   auto page = [this, sources] {
     std::vector<const http::Counters*> loops;
     std::vector<const Desk::Counters*> desks;
