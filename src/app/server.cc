@@ -301,7 +301,7 @@ Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 Server::~Server() { drain(); }
 
-Result<std::unique_ptr<Server>> Server::start(const Settings& settings, const std::function<bool()>& keep_trying) {
+Result<std::unique_ptr<Server>> Server::start(const Settings& settings) {
   if (auto fits = check_settings(settings); !fits) return fail(fits.error());
   auto identity = identity_of(settings);
   if (!identity) return fail(identity.error());
@@ -322,10 +322,7 @@ Result<std::unique_ptr<Server>> Server::start(const Settings& settings, const st
     told = reason;
     all.reasons.set(reason);
     all.close_data();
-    const Uptime until = all.clock.uptime() + pause;
-    while (all.clock.uptime() < until) {
-      if (!keep_trying()) return fail(FaultKind::unavailable, reason);
-    }
+    std::this_thread::sleep_for(pause);
   }
   all.go_live();
   return server;
