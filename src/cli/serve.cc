@@ -34,7 +34,7 @@ class Signals {
   }
   ~Signals() {
     phase_ = Phase::over;
-    pthread_kill(thread_.native_handle(), SIGTERM);
+    pthread_kill(thread_.native_handle(), SIGINT);
     thread_.join();
   }
   Signals(const Signals&) = delete;
