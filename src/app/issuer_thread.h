@@ -3,6 +3,7 @@
 #include <functional>
 #include <thread>
 
+#include "base/limits.h"
 #include "base/mailbox.h"
 #include "issuer/issuer.h"
 #include "store/store.h"
@@ -12,10 +13,9 @@ namespace firstcome {
 /// The thread on which the store is asked: the issuer's steps, and what operators want to know of it in between.
 ///
 ///   Threads   ask() and prod() from any thread.
-///   Bounds    at most `asked_max` questions wait; beyond, ask() returns false.
+///   Bounds    at most `questions_max` questions wait; beyond, ask() returns false.
 class IssuerThread {
  public:
-  static constexpr std::size_t asked_max = 256;
   using Work = std::function<void(Issuer&, Store&)>;
 
   /// `issuer` and `store` belong to the thread until stop().
@@ -23,6 +23,9 @@ class IssuerThread {
   ~IssuerThread();
 
   bool ask(Work work) { return asked_.put(std::move(work)); }
+
+  /// Questions that wait; any thread.
+  std::size_t asked() const { return asked_.depth(); }
 
   /// There may be something to issue.
   void prod() { asked_.prod(); }
@@ -36,7 +39,7 @@ class IssuerThread {
   Issuer& issuer_;
   Store& store_;
   SystemClock clock_;
-  Mailbox<Work> asked_{asked_max};
+  Mailbox<Work> asked_{limits::questions_max};
   std::thread thread_;
 };
 

@@ -32,7 +32,7 @@ void desk_numbers(metrics::Page& page, const std::vector<const Desk::Counters*>&
                total(&Desk::Counters::sent_again));
   page.counter("firstcome_claims_overflowed_total", "Claims told pending at once, beyond waiting_claims_max.",
                total(&Desk::Counters::overflowed));
-  page.counter("firstcome_appends_failed_total", "Tickets that the journal did not take.",
+  page.counter("firstcome_appends_failed_total", "Tickets that the journal did not take; their claims got 503.",
                total(&Desk::Counters::failed_appends));
 }
 
@@ -97,6 +97,17 @@ void issuer_numbers(metrics::Page& page, const Issuer::Counters& counters, Time 
   page.counter("firstcome_fences_lost_total", "Writes that another issuer had made.", value(counters.fences_lost));
 }
 
+void operator_numbers(metrics::Page& page, const MetricsSources& sources) {
+  page.gauge("firstcome_operations_depth", "Operators' changes that wait for the journal.",
+             static_cast<double>(sources.operator_desk.waiting()));
+  page.gauge("firstcome_operations_limit", "Changes that may wait; beyond, they get 503.",
+             static_cast<double>(limits::operations_max));
+  page.gauge("firstcome_questions_depth", "Operators' questions that wait for the store.",
+             static_cast<double>(sources.issuer_thread.asked()));
+  page.gauge("firstcome_questions_limit", "Questions that may wait; beyond, they get 503.",
+             static_cast<double>(limits::questions_max));
+}
+
 }  // namespace
 
 std::string metrics_page(const MetricsSources& sources, const std::vector<const http::Counters*>& loops,
@@ -106,6 +117,7 @@ std::string metrics_page(const MetricsSources& sources, const std::vector<const 
   desk_numbers(page, desks);
   journal_numbers(page, sources.journal);
   issuer_numbers(page, sources.issuer.counters(), now);
+  operator_numbers(page, sources);
   page.gauge("firstcome_store_wal_bytes", "Length of store.db-wal.", static_cast<double>(sources.store.wal_bytes()));
   page.gauge("firstcome_campaigns", "Campaigns, closed ones too.", sources.standings.campaigns().size());
   page.gauge("firstcome_places", "All quotas together.", static_cast<double>(sources.standings.places()));

@@ -3,8 +3,10 @@
 #include <string>
 #include <vector>
 
+#include "app/issuer_thread.h"
 #include "base/clock.h"
 #include "desk/desk.h"
+#include "desk/operator_desk.h"
 #include "http/counters.h"
 #include "issuer/issuer.h"
 #include "journal/sqlite_journal.h"
@@ -19,6 +21,8 @@ struct MetricsSources {
   const Standings& standings;
   const SqliteStore& store;
   const Issuer& issuer;
+  const IssuerThread& issuer_thread;
+  const OperatorDesk& operator_desk;
   std::string data;  ///< the folder, for the room that is left on its disk
 };
 

@@ -99,8 +99,6 @@ struct Server::Parts {
   std::unique_ptr<OperatorDesk> operator_desk;
   std::unique_ptr<http::AdminRoutes> admin_routes;
 
-  std::atomic<Uptime::rep> heard_at_ms{0};  // when the journal was heard last
-
   Result<void> listen();
   Result<void> open_data();
   void close_data();
@@ -209,20 +207,19 @@ void Server::Parts::connect() {
                                                    .issue_rate = settings.issue_rate,
                                                    .issue_rate_total = settings.issue_rate_total,
                                                    .parked_max = settings.parked_max});
-  const auto heard = [this] { heard_at_ms = clock.uptime().count(); };
-  news->add({[this, heard](const Effects&) {
-               heard();
-               issuer_thread->prod();
-             },
-             [heard](Time) { heard(); },
-             {}});
+  news->add({[this](const Effects&) { issuer_thread->prod(); }, {}, {}});
 }
 
 void Server::Parts::go_live() {
   issuer_thread = std::make_unique<IssuerThread>(*issuer, *store);
   news->go_live();  // before the first claim can be appended: nobody waits for news that are not told
-  const MetricsSources sources{
-      .journal = *journal, .standings = *standings, .store = *store, .issuer = *issuer, .data = settings.data};
+  const MetricsSources sources{.journal = *journal,
+                               .standings = *standings,
+                               .store = *store,
+                               .issuer = *issuer,
+                               .issuer_thread = *issuer_thread,
+                               .operator_desk = *operator_desk,
+                               .data = settings.data};
   auto page = [this, sources] {
     std::vector<const http::Counters*> loops;
     std::vector<const Desk::Counters*> desks;
@@ -256,7 +253,6 @@ void Server::Parts::go_live() {
       if (&lane == &lanes[0]) admin_front->set_next(admin_routes.get());
     });
   }
-  heard_at_ms = clock.uptime().count();
   reasons.set("");
   ready = true;
 }
@@ -264,9 +260,11 @@ void Server::Parts::go_live() {
 std::vector<std::string> Server::Parts::not_ready() {
   auto list = reasons.list();
   if (!ready) return list;
-  const Millis silence = clock.uptime() - Uptime(heard_at_ms);
-  if (silence > settings.stale_ms_max) {
-    list.push_back("nothing was heard from the journal for " + std::to_string(silence.count()) + " ms");
+  for (const Lane& lane : lanes) {
+    const auto why = lane.desk->why_not_fresh();
+    if (!why) continue;
+    list.push_back(*why);
+    break;  // one is enough: when the journal is silent, all say so
   }
   if (issuer->counters().stopped) list.emplace_back("the issuer has stopped, and its log says why");
   return list;
@@ -306,7 +304,7 @@ Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 Server::~Server() { drain(); }
 
-Result<std::unique_ptr<Server>> Server::start(const Settings& settings, const std::function<bool()>& keep_trying) {
+Result<std::unique_ptr<Server>> Server::start(const Settings& settings) {
   if (auto fits = check_settings(settings); !fits) return fail(fits.error());
   auto identity = identity_of(settings);
   if (!identity) return fail(identity.error());
@@ -327,10 +325,7 @@ Result<std::unique_ptr<Server>> Server::start(const Settings& settings, const st
     told = reason;
     all.reasons.set(reason);
     all.close_data();
-    const Uptime until = all.clock.uptime() + pause;
-    while (all.clock.uptime() < until) {
-      if (!keep_trying()) return fail(FaultKind::unavailable, reason);
-    }
+    std::this_thread::sleep_for(pause);
   }
   all.go_live();
   return server;

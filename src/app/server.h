@@ -1,6 +1,5 @@
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 
@@ -17,9 +16,9 @@ namespace firstcome {
 ///   Threads   start(), drain() and the destructor on one thread.
 class Server {
  public:
-  /// Listens, then opens the data folder and reads the journal; a fault that may pass is tried again every second until
-  /// `keep_trying`, which waits a moment, says no. Fails with misconfigured or corrupt: the sentence says what to do.
-  static Result<std::unique_ptr<Server>> start(const Settings& settings, const std::function<bool()>& keep_trying);
+  /// Listens, then opens the data folder and reads the journal; a fault that may pass is tried again every second, for
+  /// ever. Fails with misconfigured or corrupt: the sentence says what to do. A process may end in the middle of it.
+  static Result<std::unique_ptr<Server>> start(const Settings& settings);
 
   ~Server();
   Server(const Server&) = delete;

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mailbox.h"
 #include "base/nearest.h"
 
@@ -85,6 +86,15 @@ TEST(Mailbox, loses_nothing_between_threads_and_keeps_the_order_of_each) {
     ASSERT_LE(taken.size(), 64U);
     for (const auto& [author, i] : taken) ASSERT_EQ(i, next[author]++);
     taken.clear();
+  }
+}
+
+TEST(Log, bears_what_is_no_utf_8) {
+  for (const auto form : {log::Form::json, log::Form::text}) {
+    log::set_form(form);
+    testing::internal::CaptureStderr();
+    log::info("a path", {{"data", "/srv/caf\xe9 x"}});
+    EXPECT_NE(testing::internal::GetCapturedStderr().find("\"/srv/caf\xef\xbf\xbd x\""), std::string::npos);
   }
 }
 

@@ -30,6 +30,7 @@ inline constexpr milliseconds in_flight_ms_max_default{5000};  // a ticket witho
 inline constexpr std::size_t in_flight_max_default = 8192;  // tickets in the journal's hands, per campaign and process
 inline constexpr std::size_t waiting_claims_max_default = 65536;  // claims that wait, per process
 inline constexpr milliseconds stale_ms_max_default{5000};         // without news from the journal for longer: 503
+inline constexpr std::size_t operations_max = 1000;  // operators' changes that wait for the journal; beyond: 503
 
 // The journal.
 inline constexpr std::size_t append_entries_max = 65536;  // its mailbox
@@ -38,6 +39,7 @@ inline constexpr std::size_t batch_entries_max = 4096;    // one commit: at 1 µ
 // The issuer.
 inline constexpr std::size_t coupons_batch_max = 1000;  // one transaction
 inline constexpr std::size_t parked_max_default = 10;   // more parked coupons stop their campaign
+inline constexpr std::size_t questions_max = 256;       // operators' questions that wait for the store; beyond: 503
 
 inline constexpr milliseconds store_answer_ms_max{8'000};  // an operator's question; our clients wait 10 s for a 503
 

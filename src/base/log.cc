@@ -28,11 +28,16 @@ std::string_view name_of(Level level) {
   return level == Level::info ? "info" : level == Level::warn ? "warn" : "error";
 }
 
+/// Of a value that is no UTF-8, a path say, what is none is replaced.
+std::string in_quotes(const std::string& value) {
+  return nlohmann::json(value).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
 std::string as_text(std::string_view now, Level level, std::string_view what, std::initializer_list<Field> fields) {
   std::string text = fmt::format("{} {:<5} {}", now, name_of(level), what);
   for (const auto& field : fields) {
     const bool quote = field.value.find_first_of(" \"\n") != std::string::npos || field.value.empty();
-    text += fmt::format(" {}={}", field.name, quote ? nlohmann::json(field.value).dump() : field.value);
+    text += fmt::format(" {}={}", field.name, quote ? in_quotes(field.value) : field.value);
   }
   return text;
 }

@@ -1,9 +1,12 @@
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <charconv>
 #include <cstdio>
+#include <cstring>
 #include <deque>
 
 #include "base/nearest.h"
+#include "base/version.h"
 #include "cli/command.h"
 
 namespace firstcome::cli {
@@ -94,6 +97,44 @@ std::string words_before(const CLI::App& app) {
   return before + (before.empty() ? "" : " ") + parent->get_name();
 }
 
+int run_command(int argc, char** argv) {
+  CLI::App root{about, "firstcome"};
+  root.require_subcommand(1);
+  root.set_help_flag("-h,--help", "show this");
+  root.set_version_flag("--version", "firstcome " + std::string(version), "which firstcome this is");
+  root.failure_message([](const CLI::App*, const CLI::Error&) { return std::string(); });
+  std::deque<Bound> bounds;
+  for (const auto& command : all_commands()) {
+    Bound& bound = bounds.emplace_back();
+    bound.command = &command;
+    bound.app = app_of(root, command.name);
+    bound.app->description(command.help);
+    bind(bound);
+  }
+  try {
+    root.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    std::fputs(deepest(root).help(words_before(deepest(root))).c_str(), stdout);
+    return exit_fine;
+  } catch (const CLI::CallForVersion& asked) {
+    std::printf("%s\n", asked.what());
+    return exit_fine;
+  } catch (const CLI::ExtrasError&) {
+    return unknown_word(deepest(root), deepest(root).remaining_for_passthrough().empty() ? root.remaining(true)
+                                                                                         : deepest(root).remaining());
+  } catch (const CLI::ParseError& error) {
+    // "A subcommand is required" says more when somebody typed one that there is not.
+    if (argc > 1 && deepest(root).remaining().size() + root.remaining().size() > 0) {
+      return unknown_word(deepest(root), root.remaining(true));
+    }
+    return wrong_use(std::string(error.what()) + " (-h shows what there is)");
+  }
+  for (const auto& bound : bounds) {
+    if (bound.app->parsed() && bound.app->get_subcommands().empty()) return bound.command->run(words_of(bound));
+  }
+  return wrong_use("no command");
+}
+
 }  // namespace
 
 const std::vector<Command>& all_commands() {
@@ -161,37 +202,13 @@ int complain(const Fault& fault) {
 int wrong_use(std::string_view what) { return complain({FaultKind::misconfigured, std::string(what)}); }
 
 int run(int argc, char** argv) {
-  CLI::App root{about, "firstcome"};
-  root.require_subcommand(1);
-  root.set_help_flag("-h,--help", "show this");
-  root.failure_message([](const CLI::App*, const CLI::Error&) { return std::string(); });
-  std::deque<Bound> bounds;
-  for (const auto& command : all_commands()) {
-    Bound& bound = bounds.emplace_back();
-    bound.command = &command;
-    bound.app = app_of(root, command.name);
-    bound.app->description(command.help);
-    bind(bound);
-  }
-  try {
-    root.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    std::fputs(deepest(root).help(words_before(deepest(root))).c_str(), stdout);
-    return exit_fine;
-  } catch (const CLI::ExtrasError&) {
-    return unknown_word(deepest(root), deepest(root).remaining_for_passthrough().empty() ? root.remaining(true)
-                                                                                         : deepest(root).remaining());
-  } catch (const CLI::ParseError& error) {
-    // "A subcommand is required" says more when somebody typed one that there is not.
-    if (argc > 1 && deepest(root).remaining().size() + root.remaining().size() > 0) {
-      return unknown_word(deepest(root), root.remaining(true));
-    }
-    return wrong_use(std::string(error.what()) + " (-h shows what there is)");
-  }
-  for (const auto& bound : bounds) {
-    if (bound.app->parsed() && bound.app->get_subcommands().empty()) return bound.command->run(words_of(bound));
-  }
-  return wrong_use("no command");
+  const int code = run_command(argc, argv);
+  errno = 0;
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+  // The flush may have nothing left to write, where an earlier write failed.
+  std::fprintf(stderr, "firstcome: what was to be printed could not be written whole%s%s\n", errno ? ": " : "",
+               errno ? std::strerror(errno) : "");
+  return code == exit_fine ? exit_failed : code;
 }
 
 }  // namespace firstcome::cli

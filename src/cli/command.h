@@ -76,7 +76,8 @@ const std::vector<Command>& all_commands();
 int complain(const Fault& fault);
 int wrong_use(std::string_view what);
 
-/// Reads the command line, runs the command, gives its exit code.
+/// Reads the command line, runs the command, gives its exit code: exit_failed instead of exit_fine where stdout did not
+/// take all that was printed. Commands print with stdio, which remembers a failed write; fmt::print throws.
 int run(int argc, char** argv);
 
 }  // namespace firstcome::cli

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <cstdio>
 #include <set>
 
 #include "cli/command.h"
@@ -40,7 +41,7 @@ std::string cases() {
   std::string family_lines;
   for (const auto& [first, seconds] : families)
     family_lines += fmt::format("    \"{}\") words=\"{}\" ;;\n", first, seconds);
-  return fmt::format("    \"\") words=\"{}\" ;;\n{}{}", heads, family_lines, lines);
+  return fmt::format("    \"\") words=\"{}--version --help\" ;;\n{}{}", heads, family_lines, lines);
 }
 
 std::string families_pattern() {
@@ -85,7 +86,8 @@ int completion(const Words& words) {
   const std::string shell = words.get_or("SHELL", "");
   if (shell != "bash" && shell != "zsh")
     return wrong_use("completion is there for bash and zsh, not for \"" + shell + "\"");
-  fmt::print("{}", fmt::format(fmt::runtime(shell == "bash" ? bash_script : zsh_script), families_pattern(), cases()));
+  const auto script = fmt::runtime(shell == "bash" ? bash_script : zsh_script);
+  std::fputs(fmt::format(script, families_pattern(), cases()).c_str(), stdout);
   return exit_fine;
 }
 

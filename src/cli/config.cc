@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
@@ -19,10 +20,12 @@ int print_config(const Words& words) {
     if (words.has("--json")) {
       all[std::string(setting.name)] = {{"value", value}, {"origin", origin}};
     } else {
-      fmt::print("{:<20} {:<28} # {}\n", setting.name, value.empty() ? "-" : value, origin);
+      std::fputs(fmt::format("{:<20} {:<28} # {}\n", setting.name, value.empty() ? "-" : value, origin).c_str(),
+                 stdout);
     }
   }
-  if (words.has("--json")) fmt::print("{}\n", all.dump());
+  if (words.has("--json"))
+    std::printf("%s\n", all.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace).c_str());
   return exit_fine;
 }
 
@@ -30,7 +33,7 @@ int check_config(const Words& words) {
   const auto loaded = load_server_settings(words);
   if (!loaded) return complain(loaded.error());
   if (const auto fits = check_settings(loaded->settings); !fits) return complain(fits.error());
-  fmt::print("{}\n", words.has("--json") ? "{\"ok\":true}" : "the settings are fine");
+  std::puts(words.has("--json") ? "{\"ok\":true}" : "the settings are fine");
   return exit_fine;
 }
 

@@ -32,9 +32,9 @@ int coupons(const Words& words) {
       } else if (format == "csv") {
         std::string quoted = "\"";
         for (const char c : user) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-        fmt::print("{},{}\",{},{},{}\n", rank, quoted, code, position, issued_at);
+        std::fputs(fmt::format("{},{}\",{},{},{}\n", rank, quoted, code, position, issued_at).c_str(), stdout);
       } else {
-        fmt::print("{:>8}  {:<20}  {}  {}\n", rank, user, code, issued_at);
+        std::fputs(fmt::format("{:>8}  {:<20}  {}  {}\n", rank, user, code, issued_at).c_str(), stdout);
       }
       --left;
     }

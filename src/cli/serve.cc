@@ -4,7 +4,6 @@
 #include <atomic>
 #include <csignal>
 #include <cstdio>
-#include <ctime>
 #include <thread>
 
 #include "app/file_limit.h"
@@ -16,20 +15,56 @@
 namespace firstcome::cli {
 namespace {
 
-/// SIGTERM and SIGINT come to who waits for them, not as interruptions. Before any thread is started.
-sigset_t catch_signals() {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  return set;
-}
+/// SIGTERM and SIGINT, heard on a thread of their own: one that comes while the server starts need not wait until the
+/// journal is read.
+///
+///   starting   the process ends at once, well: nothing was told to anybody, and a start may be cut anywhere, as by a
+///              kill.
+///   serving    await() ends.
+///   ending     the process ends at once: somebody is tired of waiting.
+class Signals {
+ public:
+  /// Before any other thread is started: they must not be interrupted.
+  Signals() {
+    sigemptyset(&set_);
+    sigaddset(&set_, SIGTERM);
+    sigaddset(&set_, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+    thread_ = std::thread([this] { hear(); });
+  }
+  ~Signals() {
+    phase_ = Phase::over;
+    pthread_kill(thread_.native_handle(), SIGINT);
+    thread_.join();
+  }
+  Signals(const Signals&) = delete;
+  Signals& operator=(const Signals&) = delete;
 
-bool signalled_within(const sigset_t& set, Millis wait) {
-  const timespec time{wait.count() / 1000, (wait.count() % 1000) * 1'000'000};
-  return sigtimedwait(&set, nullptr, &time) > 0;
-}
+  void serving() { phase_ = Phase::serving; }
+  void await() const { phase_.wait(Phase::serving); }
+
+ private:
+  enum class Phase : std::uint8_t { starting, serving, ending, over };
+
+  void hear() {
+    for (int number = 0;;) {
+      sigwait(&set_, &number);
+      Phase now = Phase::serving;
+      if (phase_.compare_exchange_strong(now, Phase::ending)) {
+        phase_.notify_one();
+        continue;
+      }
+      if (now == Phase::over) return;
+      if (now == Phase::ending) _exit(exit_failed);
+      log::info("stopped before it was ready: nothing was told to anybody");
+      _exit(exit_fine);
+    }
+  }
+
+  sigset_t set_{};
+  std::atomic<Phase> phase_{Phase::starting};
+  std::thread thread_;
+};
 
 void greet(const Server& server, const Settings& settings) {
   std::fprintf(
@@ -50,32 +85,21 @@ int serve(const Words& words) {
   log::set_form(settings.log_form);
   const bool may_lower = loaded->origin.at("connections_max") == "default";
   if (auto room = make_room_for_connections(settings, may_lower); !room) return complain(room.error());
-  const sigset_t signals = catch_signals();
-  bool ended = false;
-  constexpr Millis moment{100};
-  const auto keep_trying = [&] { return !(ended = signalled_within(signals, moment)); };
-  auto server = Server::start(settings, keep_trying);
+  Signals signals;
+  auto server = Server::start(settings);
   if (!server) {
-    if (ended) return exit_fine;
     const int code = complain(server.error());
     return code == exit_unreachable ? exit_failed : code;
   }
+  signals.serving();
   greet(**server, settings);
   log::info("serving", {{"listen", (*server)->public_address()},
                         {"admin_listen", (*server)->admin_address()},
                         {"data", settings.data},
                         {"holds", (*server)->summary()}});
-  int number = 0;
-  sigwait(&signals, &number);
+  signals.await();
   log::info("going down: no new claims, answering what is in flight; a second signal ends at once");
-  std::atomic<bool> drained{false};
-  std::jthread drainer([&] {
-    (*server)->drain();
-    drained = true;
-  });
-  while (!drained) {
-    if (signalled_within(signals, moment)) _exit(exit_failed);
-  }
+  (*server)->drain();
   log::info("stopped: everything that was told is on disk");
   return exit_fine;
 }

@@ -27,7 +27,9 @@ struct Response {
 
 /// A client that waits: one request at a time, over connections that it keeps and uses again.
 ///
-///   Threads   one at a time; every call blocks until the answer is there or its time is over.
+///   Threads   one at a time; every call blocks until the answer is there or its time is over. A host's name is looked
+///             up by the system (getaddrinfo) first, when there is no kept connection: that takes its own time, which
+///             no `wait_max` bounds; an address in numbers takes none.
 ///   Bounds    One kept connection per server; a header up to 64 KiB; a body up to `body_bytes_max`.
 ///   Fails     unavailable: nothing listens there, or the connection was cut; the sentence says what to start.
 ///             timed_out: no whole answer in time: it may have been done, or not.

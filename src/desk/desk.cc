@@ -122,6 +122,13 @@ std::optional<Answer> Desk::wait(const Campaign& campaign, const User& user, Cla
   Wait& wait = found->second;
   if (!is_new) {
     counters_.joined.fetch_add(1, std::memory_order_relaxed);
+    // It waited for the store, and the standings have a raise already that applied() has not brought yet.
+    const bool is_unsent = wait.flight == 0 && !wait.queued && !mutant(Mutant::ticket_not_sent_again);
+    if (place == Place::free && is_unsent) {
+      wait.queued = true;
+      room.queue.push_back(user);
+      send_queued(room);
+    }
   } else if (place == Place::past_close) {
     ask_to_close(campaign);
   } else if (place == Place::free) {
@@ -129,6 +136,7 @@ std::optional<Answer> Desk::wait(const Campaign& campaign, const User& user, Cla
     if (room.in_flight >= limits_.in_flight_max || !room.queue.empty()) {
       room.queue.push_back(user);
     } else if (!send(room, user, wait)) {
+      counters_.failed_appends.fetch_add(1, std::memory_order_relaxed);
       room.waits.erase(found);
       drop_if_empty(&campaign);
       return counted(answer(AnswerKind::fault, &campaign));
@@ -142,11 +150,26 @@ std::optional<Answer> Desk::wait(const Campaign& campaign, const User& user, Cla
 }
 
 void Desk::heard(Time journal_now) {
-  heard_at_ = clock_.uptime();
-  skewed_ = std::chrono::abs(journal_now - clock_.now()) > limits_.skew_ms_max;
+  heard_at_.store(clock_.uptime(), std::memory_order_relaxed);
+  skew_.store(std::chrono::abs(journal_now - clock_.now()), std::memory_order_relaxed);
 }
 
-bool Desk::is_fresh() { return heard_at_ && clock_.uptime() - *heard_at_ <= limits_.stale_ms_max && !skewed_; }
+Millis Desk::silence() const { return clock_.uptime() - heard_at_.load(std::memory_order_relaxed); }
+
+bool Desk::is_fresh() const {
+  return silence() <= limits_.stale_ms_max && skew_.load(std::memory_order_relaxed) <= limits_.skew_ms_max;
+}
+
+std::optional<std::string> Desk::why_not_fresh() const {
+  if (heard_at_.load(std::memory_order_relaxed) == never) return "nothing was heard from the journal yet";
+  if (const Millis now = silence(); now > limits_.stale_ms_max) {
+    return "nothing was heard from the journal for " + std::to_string(now.count()) + " ms";
+  }
+  if (const Millis now = skew_.load(std::memory_order_relaxed); now > limits_.skew_ms_max) {
+    return "this machine's clock and the journal's are " + std::to_string(now.count()) + " ms apart";
+  }
+  return {};
+}
 
 void Desk::ask_to_close(const Campaign& campaign) {
   // Once a second until it is seen: an append may get lost, and a second one is harmless.

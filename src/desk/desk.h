@@ -83,8 +83,11 @@ class Desk {
   /// From now on new claims get a fault (503): the process is going down. What waits is still answered.
   void refuse_claims() { refusing_ = true; }
 
-  /// Has the journal been heard lately, and does its clock agree with ours?
-  bool is_fresh();
+  /// Has the journal been heard lately, and does its clock agree with ours? Any thread.
+  bool is_fresh() const;
+
+  /// A sentence for /readyz; nothing while it is fresh. Any thread.
+  std::optional<std::string> why_not_fresh() const;
 
   std::size_t waiting() const { return claims_.size(); }
 
@@ -96,7 +99,8 @@ class Desk {
     std::atomic<std::uint64_t> joined{0};
     std::atomic<std::uint64_t> sent_again{0};  ///< tickets of waits that outlived in_flight_ms_max or a raise
     std::atomic<std::uint64_t> overflowed{0};  ///< told pending at once since too many wait
-    std::atomic<std::uint64_t> failed_appends{0};
+    std::atomic<std::uint64_t> failed_appends{
+        0};  ///< tickets whose claims got a fault: one that is tried again is none
   };
   const Counters& counters() const { return counters_; }
 
@@ -140,6 +144,7 @@ class Desk {
   std::optional<Answer> wait(const Campaign& campaign, const User& user, ClaimNumber number, Place place);
   void ask_to_close(const Campaign& campaign);
   Millis retry_after(Millis least);
+  Millis silence() const;
 
   // The life of a wait (desk_waits.cc).
   bool send(Room& room, const User& user, Wait& wait);
@@ -164,8 +169,10 @@ class Desk {
   const Deliver deliver_;
 
   bool refusing_ = false;
-  bool skewed_ = false;
-  std::optional<Uptime> heard_at_;
+  // Written on the desk's loop, read by /readyz too: another loop tells of this one even while this one hangs.
+  static constexpr Uptime never{Uptime::min() / 2};
+  std::atomic<Uptime> heard_at_{never};
+  std::atomic<Millis> skew_{Millis(0)};
   std::minstd_rand jitter_;
   std::unordered_map<const Campaign*, std::unique_ptr<Room>, CampaignHash> rooms_;
   std::unordered_map<const Campaign*, Uptime> closing_asked_;

@@ -129,6 +129,7 @@ TEST_F(DeskTest, answers_a_failed_append_with_a_fault) {
   journal_.waiting.clear();
   journal_.full = true;
   EXPECT_EQ(claim("alice", 2)->kind, AnswerKind::fault);
+  EXPECT_EQ(desk_->counters().failed_appends, 2U);
   journal_.full = false;
   EXPECT_FALSE(claim("alice", 3));
   commit();
@@ -146,6 +147,21 @@ TEST_F(DeskTest, keeps_at_most_in_flight_max_tickets_in_the_journals_hands) {
   commit();
   EXPECT_EQ(told_.size(), 5U);
   for (ClaimNumber n = 1; n <= 5; ++n) EXPECT_EQ(told_.at(n).rank, n) << "in the order in which they asked";
+}
+
+TEST_F(DeskTest, a_ticket_that_is_tried_again_has_not_failed) {
+  make({.in_flight_max = 1});
+  open(10);
+  EXPECT_FALSE(claim("alice", 1));
+  EXPECT_FALSE(claim("bob", 2));
+  journal_.full = true;
+  commit();
+  for (int i = 0; i < 50; ++i) desk_->tick();
+  journal_.full = false;
+  desk_->tick();
+  commit();
+  EXPECT_EQ(told(2), AnswerKind::won);
+  EXPECT_EQ(desk_->counters().failed_appends, 0U);
 }
 
 TEST_F(DeskTest, says_pending_at_once_when_too_many_wait) {
@@ -227,14 +243,17 @@ TEST_F(DeskTest, tells_only_what_is_won_when_stale) {
   commit();
   clock_.advance(limits::stale_ms_max_default + Millis(1));
   EXPECT_FALSE(desk_->is_fresh());
+  EXPECT_EQ(desk_->why_not_fresh(), "nothing was heard from the journal for 5001 ms");
   EXPECT_EQ(claim("alice", 2)->kind, AnswerKind::won);
   EXPECT_EQ(claim("bob", 3)->kind, AnswerKind::fault);
   EXPECT_EQ(desk_->claim("nowhere", "bob", 4)->kind, AnswerKind::fault);
   desk_->heard(clock_.now());
+  EXPECT_EQ(desk_->why_not_fresh(), std::nullopt);
   EXPECT_EQ(claim("bob", 5)->kind, AnswerKind::sold_out);
   EXPECT_EQ(desk_->claim("nowhere", "bob", 6)->kind, AnswerKind::no_campaign);
   desk_->heard(clock_.now() + Millis(2001));
   EXPECT_EQ(claim("bob", 7)->kind, AnswerKind::fault) << "its clock is off the journal's";
+  EXPECT_EQ(desk_->why_not_fresh(), "this machine's clock and the journal's are 2001 ms apart");
 }
 
 TEST_F(DeskTest, with_promise_store_waits_for_the_store) {
@@ -248,6 +267,39 @@ TEST_F(DeskTest, with_promise_store_waits_for_the_store) {
   show(Issued{"lunch", 1, {}});
   EXPECT_EQ(told(1), AnswerKind::won);
   EXPECT_EQ(told(2), AnswerKind::sold_out);
+}
+
+TEST_F(DeskTest, with_promise_store_a_raise_wakes_who_waits_for_the_store) {
+  make();
+  open(1, {.promise = Promise::store});
+  EXPECT_FALSE(claim("alice", 1));
+  commit();
+  EXPECT_FALSE(claim("bob", 2));
+  EXPECT_TRUE(journal_.waiting.empty()) << "every place is taken, and the store does not have it yet";
+  show(QuotaRaised{"lunch", 2});
+  EXPECT_EQ(journal_.waiting.size(), 1U) << "a place for bob";
+  commit();
+  show(Issued{"lunch", 2, {}});
+  EXPECT_EQ(told(1), AnswerKind::won);
+  EXPECT_EQ(told(2), AnswerKind::won);
+  EXPECT_EQ(told_.at(2).rank, 2U);
+}
+
+TEST_F(DeskTest, a_claim_that_joins_sends_the_ticket_that_the_first_did_not) {
+  make();
+  open(1, {.promise = Promise::store});
+  EXPECT_FALSE(claim("alice", 1));
+  commit();
+  EXPECT_FALSE(claim("bob", 2));
+  const Effect raised = apply(QuotaRaised{"lunch", 2});  // in the standings, and not yet told to the desk
+  EXPECT_FALSE(claim("bob", 3));
+  EXPECT_EQ(journal_.waiting.size(), 1U);
+  desk_->applied(std::vector{raised});
+  EXPECT_EQ(journal_.waiting.size(), 1U) << "one ticket is enough";
+  commit();
+  show(Issued{"lunch", 2, {}});
+  EXPECT_EQ(told(2), AnswerKind::won);
+  EXPECT_EQ(told(3), AnswerKind::won);
 }
 
 TEST_F(DeskTest, forgets_a_client_that_left) {

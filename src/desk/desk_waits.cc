@@ -8,7 +8,7 @@
 namespace firstcome {
 
 void Desk::applied(std::span<const Effect> effects) {
-  heard_at_ = clock_.uptime();
+  heard_at_.store(clock_.uptime(), std::memory_order_relaxed);
   for (const Effect& effect : effects) {
     if (effect.kind == EffectKind::closed) closing_asked_.erase(effect.campaign);
     Room* const room = find_room(effect.campaign);
@@ -25,7 +25,8 @@ void Desk::applied(std::span<const Effect> effects) {
         break;
     }
     const bool for_all = effect.sealed || effect.kind == EffectKind::closed || effect.kind == EffectKind::paused ||
-                         effect.kind == EffectKind::window_changed || effect.kind == EffectKind::issued;
+                         effect.kind == EffectKind::window_changed || effect.kind == EffectKind::quota_raised ||
+                         effect.kind == EffectKind::issued;
     if (for_all) settle_all(*room, effect.kind);
     send_queued(*room);
     drop_if_empty(effect.campaign);
@@ -74,10 +75,7 @@ void Desk::settle_all(Room& room, EffectKind) {
 bool Desk::send(Room& room, const User& user, Wait& wait) {
   wait.code = make_code(random_);
   const std::uint64_t number = flights_begin_ + flights_.size();
-  if (!journal_.append(Ticket{room.campaign->id(), user, wait.code}, {author_, number})) {
-    counters_.failed_appends.fetch_add(1, std::memory_order_relaxed);
-    return false;
-  }
+  if (!journal_.append(Ticket{room.campaign->id(), user, wait.code}, {author_, number})) return false;
   flights_.push_back({room.campaign, user, clock_.uptime() + limits_.in_flight_ms_max, false});
   if (wait.was_sent) counters_.sent_again.fetch_add(1, std::memory_order_relaxed);
   wait.flight = number;

@@ -1,6 +1,12 @@
 // DESIGN
 //   An operation is a list of steps; a step appends one entry and says how the fold will show what came of it. Steps
 //   follow one another, since a pause carries the position of the window change before it.
+//
+//   The limits are kept against what the fold holds and what is appended and not seen yet. An entry holds its room
+//   until the fold decides it or the journal fails it. An operator is told `fault` after seen_ms_max, but the journal
+//   may still show the entry, so its room is not given back then: room given back too early would let the quotas exceed
+//   places_max, held too long it refuses for a while what asking again will get. The journal shows or fails every
+//   append while its process lives.
 #include "desk/operator_desk.h"
 
 #include <algorithm>
@@ -18,40 +24,64 @@ bool same_terms(const Opened& a, const Opened& b) {
          a.issue_rate == b.issue_rate && a.promise == b.promise;
 }
 
+OperatorAnswer invalid(std::string why) { return {Kind::invalid, nullptr, std::move(why)}; }
+
+OperatorAnswer crowded_out(std::string_view limit) {
+  return {Kind::fault, nullptr,
+          "changes that the journal has not shown yet may take the last of " + std::string(limit) + ": ask again"};
+}
+
 }  // namespace
 
 OperatorDesk::OperatorDesk(std::uint32_t author, const Standings& standings, Journal& journal, Clock& clock,
                            OperatorLimits limits)
     : author_(author), standings_(standings), journal_(journal), clock_(clock), limits_(limits) {}
 
-std::optional<std::string> OperatorDesk::refuse_quota(std::uint32_t quota, std::uint32_t before) const {
-  if (quota == 0) return "quota must be at least 1";
+OperatorDesk::Need OperatorDesk::asked_for() const {
+  Need all;
+  const auto add = [&all](const Need& need) {
+    all.places += need.places;
+    all.campaigns += need.campaigns;
+  };
+  for (const Operation& operation : operations_) add(operation.present.need);
+  for (const Appended& appended : overdue_) add(appended.need);
+  return all;
+}
+
+OperatorDesk::Verdict OperatorDesk::refuse_quota(std::uint32_t quota, std::uint32_t before) const {
+  if (quota == 0) return invalid("quota must be at least 1");
   if (quota > limits_.quota_max) {
-    return "quota is above quota_max (" + std::to_string(limits_.quota_max) + "), a setting of this server";
+    return invalid("quota is above quota_max (" + std::to_string(limits_.quota_max) + "), a setting of this server");
   }
-  if (standings_.places() + quota - before > limits_.places_max) {
-    return "all quotas together would exceed places_max (" + std::to_string(limits_.places_max) +
-           "), a setting of this server; taken: " + std::to_string(standings_.places());
+  const std::uint64_t taken = standings_.places();
+  const std::uint64_t together = taken + quota - before;
+  if (together > limits_.places_max) {
+    return invalid("all quotas together would exceed places_max (" + std::to_string(limits_.places_max) +
+                   "), a setting of this server; taken: " + std::to_string(taken));
   }
+  if (together + asked_for().places > limits_.places_max) return crowded_out("places_max");
   return {};
 }
 
-std::optional<std::string> OperatorDesk::refuse(const Opened& opened) const {
-  if (!is_campaign_id(opened.campaign)) return "id must be 1 to 63 of a-z, 0-9 and -";
+OperatorDesk::Verdict OperatorDesk::refuse(const Opened& opened) const {
+  if (!is_campaign_id(opened.campaign)) return invalid("id must be 1 to 63 of a-z, 0-9 and -");
   if (opened.name && (opened.name->empty() || opened.name->size() > limits::campaign_name_bytes_max)) {
-    return "name must be 1 to " + std::to_string(limits::campaign_name_bytes_max) + " bytes";
+    return invalid("name must be 1 to " + std::to_string(limits::campaign_name_bytes_max) + " bytes");
   }
   if (opened.opens_at && opened.closes_at && *opened.opens_at >= *opened.closes_at) {
-    return "opens_at must be before closes_at";
+    return invalid("opens_at must be before closes_at");
   }
   if (opened.issue_rate && !(*opened.issue_rate >= 0 && *opened.issue_rate <= 1e7)) {
-    return "issue_rate must be from 0 (unlimited) to 10000000 coupons per second";
+    return invalid("issue_rate must be from 0 (unlimited) to 10000000 coupons per second");
   }
-  if (standings_.campaigns().size() >= limits_.campaigns_max) {
-    return "there are campaigns_max (" + std::to_string(limits_.campaigns_max) +
-           ") campaigns already, a setting of this server";
+  const std::size_t there = standings_.campaigns().size();
+  if (there >= limits_.campaigns_max) {
+    return invalid("there are campaigns_max (" + std::to_string(limits_.campaigns_max) +
+                   ") campaigns already, a setting of this server");
   }
-  return refuse_quota(opened.quota, 0);
+  if (auto why = refuse_quota(opened.quota, 0)) return why;
+  if (there + asked_for().campaigns >= limits_.campaigns_max) return crowded_out("campaigns_max");
+  return {};
 }
 
 void OperatorDesk::create(const Opened& opened, Reply reply) {
@@ -66,10 +96,10 @@ void OperatorDesk::create(const Opened& opened, Reply reply) {
   if (is_campaign_id(opened.campaign)) {
     if (const auto there = compare(Kind::unchanged)) return reply(*there);
   }
-  if (const auto why = refuse(opened)) return reply({Kind::invalid, nullptr, *why});
+  if (const auto why = refuse(opened)) return reply(*why);
   Operation operation{.campaign = opened.campaign, .reply = std::move(reply)};
   operation.steps.emplace_back([this, opened, compare](Operation& self) {
-    return append(self, opened, [compare] { return compare(Kind::created); });
+    return append(self, opened, [compare] { return compare(Kind::created); }, {opened.quota, 1});
   });
   begin(std::move(operation));
 }
@@ -89,7 +119,7 @@ void OperatorDesk::change(std::string_view id, const CampaignPatch& patch, Reply
                     "the quota is " + std::to_string(now.quota) +
                         " and can only be raised: places that were promised are not taken back"});
     }
-    if (const auto why = refuse_quota(*patch.quota, now.quota)) return reply({Kind::invalid, campaign, *why});
+    if (const auto why = refuse_quota(*patch.quota, now.quota)) return reply(*why);
   }
   if (patch.closes_at && now.window.opens_at && *patch.closes_at <= *now.window.opens_at) {
     return reply({Kind::invalid, campaign, "closes_at must be after opens_at"});
@@ -119,8 +149,9 @@ void OperatorDesk::change(std::string_view id, const CampaignPatch& patch, Reply
             if (campaign->view().quota >= quota) return OperatorAnswer{Kind::changed, campaign, {}};
             return closed_meanwhile();
           };
-          if (campaign->view().quota == quota) return OperatorAnswer{Kind::unchanged, campaign, {}};
-          return append(self, QuotaRaised{name, quota}, decided);
+          const std::uint32_t before = campaign->view().quota;
+          if (before >= quota) return OperatorAnswer{Kind::unchanged, campaign, {}};
+          return append(self, QuotaRaised{name, quota}, decided, {.places = quota - before});
         });
   }
   if (patch.closes_at) {
@@ -130,7 +161,7 @@ void OperatorDesk::change(std::string_view id, const CampaignPatch& patch, Reply
           if (is_so()) return OperatorAnswer{Kind::unchanged, campaign, {}};
           const Position seen = campaign->view().changed_at;
           return append(self, WindowChanged{name, campaign->view().window.opens_at, closes_at, seen},
-                        switched(seen, is_so));
+                        switched(seen, is_so), {});
         });
   }
   if (patch.paused) {
@@ -139,45 +170,50 @@ void OperatorDesk::change(std::string_view id, const CampaignPatch& patch, Reply
       if (is_so()) return OperatorAnswer{Kind::unchanged, campaign, {}};
       const Position seen = campaign->view().changed_at;
       const Entry entry = paused ? Entry(Paused{name, seen}) : Entry(Resumed{name, seen});
-      return append(self, entry, switched(seen, is_so));
+      return append(self, entry, switched(seen, is_so), {});
     });
   }
   if (patch.closed) {
     operation.steps.emplace_back([this, campaign, name](Operation& self) -> Verdict {
-      return append(self, Closed{name, ClosedBy::person}, [campaign]() -> Verdict {
-        if (!campaign->view().closed) return {};
-        return OperatorAnswer{Kind::changed, campaign, {}};
-      });
+      return append(self, Closed{name, ClosedBy::person},
+                    [campaign]() -> Verdict {
+                      if (!campaign->view().closed) return {};
+                      return OperatorAnswer{Kind::changed, campaign, {}};
+                    },
+                    {});
     });
   }
   begin(std::move(operation));
 }
 
-OperatorDesk::Verdict OperatorDesk::append(Operation& operation, Entry entry, std::function<Verdict()> decided) {
-  operation.number = next_number_++;
-  if (const auto taken = journal_.append(std::move(entry), {author_, operation.number}); !taken) {
+OperatorDesk::Verdict OperatorDesk::append(Operation& operation, Entry entry, std::function<Verdict()> decided,
+                                           Need need) {
+  const std::uint64_t number = next_number_++;
+  if (const auto taken = journal_.append(std::move(entry), {author_, number}); !taken) {
     return OperatorAnswer{Kind::fault, nullptr, "the journal does not take it now: ask again, it is safe"};
   }
   operation.until = clock_.uptime() + limits_.seen_ms_max;
-  operation.decided = std::move(decided);
+  operation.present = {number, std::move(decided), need};
   return {};
 }
 
 void OperatorDesk::begin(Operation operation) {
-  if (operations_.size() >= operations_max) {
+  if (waiting() >= limits::operations_max) {
     return operation.reply({Kind::fault, nullptr, "too many changes wait for the journal: ask again, it is safe"});
   }
-  if (!advance(operation)) operations_.push_back(std::move(operation));
+  if (const auto answer = advance(operation)) return operation.reply(*answer);
+  operations_.push_back(std::move(operation));
+  count();
 }
 
-/// Goes as far as the fold allows; true: it was answered.
-bool OperatorDesk::advance(Operation& operation) {
+/// Goes as far as the fold allows; the answer at the end.
+OperatorDesk::Verdict OperatorDesk::advance(Operation& operation) {
   for (;;) {
     Verdict verdict;
-    if (operation.decided) {
-      verdict = operation.decided();
-      if (!verdict) return false;
-      operation.decided = nullptr;
+    if (operation.present.decided) {
+      verdict = operation.present.decided();
+      if (!verdict) return {};
+      operation.present = {};
     } else if (!operation.steps.empty()) {
       const auto step = std::move(operation.steps.front());
       operation.steps.pop_front();
@@ -185,51 +221,59 @@ bool OperatorDesk::advance(Operation& operation) {
       if (!verdict) continue;
     } else {
       const Campaign* const campaign = standings_.find(operation.campaign);
-      operation.reply({operation.changed_something ? Kind::changed : Kind::unchanged, campaign, {}});
-      return true;
+      return OperatorAnswer{operation.changed_something ? Kind::changed : Kind::unchanged, campaign, {}};
     }
     const bool goes_on = verdict->kind == Kind::changed || verdict->kind == Kind::unchanged;
     operation.changed_something |= verdict->kind == Kind::changed;
-    if (!goes_on) {
-      operation.reply(*verdict);
-      return true;
-    }
+    if (!goes_on) return verdict;
   }
 }
 
+/// `ended` gives the answer to an operation that ends.
 template <class Ended>
 void OperatorDesk::end_where(Ended ended) {
-  // Taken out first: a reply may begin the next operation.
-  auto operations = std::exchange(operations_, {});
-  for (auto& operation : operations) {
-    if (!ended(operation)) operations_.push_back(std::move(operation));
+  std::vector<Operation> go_on;
+  std::vector<std::pair<Reply, OperatorAnswer>> answers;
+  for (Operation& operation : operations_) {
+    if (auto answer = ended(operation)) {
+      answers.emplace_back(std::move(operation.reply), std::move(*answer));
+    } else {
+      go_on.push_back(std::move(operation));
+    }
   }
+  operations_ = std::move(go_on);
+  count();
+  // When all have been looked at: a reply may begin the next operation.
+  for (const auto& [reply, answer] : answers) reply(answer);
 }
 
+void OperatorDesk::count() { waiting_.store(operations_.size() + overdue_.size(), std::memory_order_relaxed); }
+
 void OperatorDesk::applied(std::span<const Effect>) {
-  if (operations_.empty()) return;
+  if (waiting() == 0) return;
+  std::erase_if(overdue_, [](const Appended& appended) { return appended.decided().has_value(); });
   end_where([this](Operation& operation) { return advance(operation); });
 }
 
 void OperatorDesk::append_failed(std::span<const AppendTag> appends, const Fault& fault) {
-  end_where([&](Operation& operation) {
-    const bool is_one = std::ranges::find(appends, AppendTag{author_, operation.number}) != appends.end();
-    if (is_one)
-      operation.reply(
-          {Kind::fault, nullptr, "the journal cannot write now (" + fault.what + "): ask again, it is safe"});
-    return is_one;
+  const auto is_one = [&](const Appended& appended) {
+    return std::ranges::find(appends, AppendTag{author_, appended.number}) != appends.end();
+  };
+  std::erase_if(overdue_, is_one);
+  end_where([&](const Operation& operation) -> Verdict {
+    if (!is_one(operation.present)) return {};
+    return OperatorAnswer{Kind::fault, nullptr,
+                          "the journal cannot write now (" + fault.what + "): ask again, it is safe"};
   });
 }
 
 void OperatorDesk::tick() {
   if (operations_.empty()) return;
-  end_where([this](Operation& operation) {
-    const bool is_over = operation.until <= clock_.uptime();
-    if (is_over) {
-      operation.reply({Kind::fault, nullptr,
-                       "the journal has not shown the change yet; its outcome is unknown: ask again, it is safe"});
-    }
-    return is_over;
+  end_where([this](Operation& operation) -> Verdict {
+    if (operation.until > clock_.uptime()) return {};
+    if (operation.present.need.places > 0) overdue_.push_back(std::move(operation.present));
+    return OperatorAnswer{Kind::fault, nullptr,
+                          "the journal has not shown the change yet; its outcome is unknown: ask again, it is safe"};
   });
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -48,11 +49,11 @@ struct OperatorLimits {
 /// Makes and changes campaigns: appends the entry and answers from the fold after it was seen.
 ///
 ///   Safe       asking again after a fault does no harm: the same terms are `unchanged`.
-///   Bounds     at most `operations_max` wait; quotas and campaigns by OperatorLimits.
+///   Bounds     at most `operations_max` wait. Quotas and campaigns by OperatorLimits, those counted too that are asked
+///              for and not seen yet: what only these leave no room for is a fault, since they may come to nothing.
 ///   Threads    lives on one loop; messages and time in, messages out.
 class OperatorDesk {
  public:
-  static constexpr std::size_t operations_max = 1000;
   using Reply = std::function<void(const OperatorAnswer&)>;
 
   OperatorDesk(std::uint32_t author, const Standings& standings, Journal& journal, Clock& clock, OperatorLimits limits);
@@ -66,26 +67,40 @@ class OperatorDesk {
   void append_failed(std::span<const AppendTag> appends, const Fault& fault);
   void tick();
 
+  /// For the scrape, from any thread.
+  std::size_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
+
  private:
   /// Nothing: not decided yet.
   using Verdict = std::optional<OperatorAnswer>;
-  struct Operation {
+  /// What an entry will take of the limits.
+  struct Need {
+    std::uint64_t places = 0;
+    std::size_t campaigns = 0;
+  };
+  struct Appended {
     std::uint64_t number = 0;
+    std::function<Verdict()> decided;  // has the entry been seen, and what came of it; none: nothing is appended
+    Need need;
+  };
+  struct Operation {
     CampaignId campaign;
-    std::deque<std::function<Verdict(Operation&)>> steps;  // each appends its entry and sets `decided`, or says why not
-    std::function<Verdict()> decided;  // has the entry of the present step been seen, and what came of it
+    std::deque<std::function<Verdict(Operation&)>> steps;  // each appends its entry, or says why not
+    Appended present;
     Uptime until{};
     bool changed_something = false;
     Reply reply;
   };
 
-  std::optional<std::string> refuse(const Opened& opened) const;
-  std::optional<std::string> refuse_quota(std::uint32_t quota, std::uint32_t before) const;
-  Verdict append(Operation& operation, Entry entry, std::function<Verdict()> decided);
+  Verdict refuse(const Opened& opened) const;
+  Verdict refuse_quota(std::uint32_t quota, std::uint32_t before) const;
+  Need asked_for() const;
+  Verdict append(Operation& operation, Entry entry, std::function<Verdict()> decided, Need need);
   void begin(Operation operation);
-  bool advance(Operation& operation);
+  Verdict advance(Operation& operation);
   template <class Ended>
   void end_where(Ended ended);
+  void count();
 
   const std::uint32_t author_;
   const Standings& standings_;
@@ -94,6 +109,8 @@ class OperatorDesk {
   const OperatorLimits limits_;
   std::uint64_t next_number_ = 1;
   std::vector<Operation> operations_;
+  std::vector<Appended> overdue_;  // nobody waits for them any more, and the journal may still show them
+  std::atomic<std::size_t> waiting_{0};
 };
 
 }  // namespace firstcome

@@ -86,6 +86,50 @@ TEST_F(OperatorDeskTest, keeps_its_limits) {
   EXPECT_NE(answer().detail.find("places_max"), std::string::npos);
 }
 
+TEST_F(OperatorDeskTest, keeps_places_max_against_what_is_not_seen_yet) {
+  create({.campaign = "a", .quota = 1000});
+  create({.campaign = "b", .quota = 501});
+  ASSERT_EQ(answers_.size(), 1U);
+  EXPECT_EQ(answers_[0].kind, Kind::fault) << "a may come to nothing";
+  EXPECT_NE(answers_[0].detail.find("places_max"), std::string::npos);
+  answers_.clear();
+  create({.campaign = "b", .quota = 400});
+  commit();
+  ASSERT_EQ(answers_.size(), 2U);
+  answers_.clear();
+  change({.quota = 500}, "b");
+  change({.quota = 500}, "b");
+  EXPECT_EQ(answer().kind, Kind::fault) << "the first raise takes what is left";
+  EXPECT_EQ(answer().kind, Kind::changed);
+  EXPECT_EQ(standings_.places(), 1500U);
+}
+
+TEST_F(OperatorDeskTest, keeps_campaigns_max_against_what_is_not_seen_yet) {
+  for (const char* id : {"a", "b", "c"}) create({.campaign = id, .quota = 1});
+  EXPECT_NE(answer().detail.find("campaigns_max"), std::string::npos);
+  commit();
+  EXPECT_EQ(standings_.campaigns().size(), 2U);
+}
+
+TEST_F(OperatorDeskTest, room_is_held_until_the_fate_is_known) {
+  create({.campaign = "a", .quota = 1000});
+  desk_.append_failed(std::vector{std::exchange(journal_.waiting, {})[0].second}, {FaultKind::unavailable, "full"});
+  EXPECT_EQ(answer().kind, Kind::fault);
+  create({.campaign = "b", .quota = 1000});
+  clock_.advance(limits::in_flight_ms_max_default);
+  desk_.tick();
+  EXPECT_EQ(answer().kind, Kind::fault) << "its outcome is unknown";
+  EXPECT_EQ(desk_.waiting(), 1U);
+  create({.campaign = "c", .quota = 501});
+  EXPECT_EQ(answer().kind, Kind::fault) << "the journal may still show b";
+  commit();
+  EXPECT_EQ(desk_.waiting(), 0U);
+  create({.campaign = "c", .quota = 501});
+  EXPECT_EQ(answer().kind, Kind::invalid);
+  create({.campaign = "c", .quota = 500});
+  EXPECT_EQ(answer().kind, Kind::created);
+}
+
 TEST_F(OperatorDeskTest, changes_everything_in_one_wish) {
   create({.campaign = "lunch", .quota = 100});
   (void)answer();

@@ -23,13 +23,28 @@ std::optional<Crowd::Due> Crowd::earliest() const {
 
 void Crowd::sent(const Due& due) {
   Asking& asking = askings_[due.asking];
+  if (asking.attempts == 0) ++asked_;
   if (asking.attempts < UINT16_MAX) ++asking.attempts;
+  remove(due);
+}
+
+void Crowd::pass_over(const Due& due) {
+  remove(due);
+  passed_over_.push_back(due);
+}
+
+void Crowd::take_back() {
+  for (const Due& due : passed_over_) retries_.push(due);
+  passed_over_.clear();
+}
+
+void Crowd::remove(const Due& due) {
   if (due.asking == next_arrival_) {
-    asking.first_us = due.intended_us;
+    askings_[due.asking].first_us = due.intended_us;
     if (++next_arrival_ < size()) next_arrival_us_ = start_us_ + schedule_.next_us();
     return;
   }
-  MUST(!retries_.empty() && retries_.top().asking == due.asking, "the earliest is sent first");
+  MUST(!retries_.empty() && retries_.top().asking == due.asking, "the earliest goes first");
   retries_.pop();
 }
 

@@ -23,6 +23,8 @@ struct Asking {
 /// the books: the intended time does not move.
 ///
 ///   Bounds   one due attempt per asking, so never more than there are arrivals.
+///   Order    who cannot use the connection that is free is passed over, and goes before all later ones again after
+///            take_back().
 class Crowd {
  public:
   struct Due {
@@ -41,23 +43,31 @@ class Crowd {
   /// The earliest; nothing when nobody will ask any more.
   std::optional<Due> earliest() const;
 
-  /// It has been sent.
+  /// The earliest has been sent.
   void sent(const Due& due);
+
+  /// The earliest stays due, but until take_back() the next one is the earliest.
+  void pass_over(const Due& due);
+  void take_back();
 
   /// This one asks again at that time.
   void again(std::uint32_t asking, std::int64_t due_us);
 
   Asking& operator[](std::uint32_t asking) { return askings_[asking]; }
   std::uint32_t size() const { return static_cast<std::uint32_t>(askings_.size()); }
-  std::uint32_t arrived() const { return next_arrival_; }
+  std::uint32_t arrived() const { return asked_; }  ///< and have asked
 
  private:
+  void remove(const Due& due);
+
   std::vector<Asking> askings_;
   Schedule schedule_;
   std::int64_t start_us_ = 0;
   std::uint32_t next_arrival_ = 0;
   std::int64_t next_arrival_us_ = 0;
+  std::uint32_t asked_ = 0;
   std::priority_queue<Due, std::vector<Due>, std::greater<>> retries_;
+  std::vector<Due> passed_over_;
 };
 
 }  // namespace firstcome::rush

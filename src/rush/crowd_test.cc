@@ -53,6 +53,20 @@ TEST_F(CrowdTest, retries_go_on_after_the_last_arrival) {
   EXPECT_FALSE(crowd.earliest());
 }
 
+TEST_F(CrowdTest, who_is_passed_over_goes_first_when_taken_back) {
+  crowd.pass_over(crowd.earliest().value());
+  EXPECT_EQ(crowd.arrived(), 0u) << "it has not asked";
+  EXPECT_EQ(send().asking, 1u);
+  crowd.take_back();
+  const auto due = send();
+  EXPECT_EQ(due.asking, 0u);
+  EXPECT_EQ(due.intended_us, 5'000) << "its time does not move";
+  EXPECT_EQ(crowd[0].first_us, 5'000);
+  EXPECT_EQ(send().asking, 2u);
+  EXPECT_EQ(crowd.arrived(), 3u);
+  EXPECT_FALSE(crowd.earliest());
+}
+
 TEST_F(CrowdTest, who_has_not_asked_cannot_ask_again) { EXPECT_DEATH(crowd.again(0, 1), "asked"); }
 
 TEST_F(CrowdTest, who_has_ended_cannot_ask_again) {

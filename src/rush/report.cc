@@ -77,7 +77,7 @@ std::string render_text(const Report& report) {
                       grouped(report.connections), grouped(report.connections_opened),
                       grouped(report.connections_refused), report.cpu_seconds);
   text += times("latency", report.latency) + times("service", report.service) + times("to final", report.waited);
-  text += "  latency of an attempt, from the time it was meant for to its answer:\n" + drawn(report.latency);
+  text += "  latency of an attempt, from the time it was meant for to its answer or its cut:\n" + drawn(report.latency);
   if (report.malformed > 0)
     text += fmt::format("  {} answers were not as they must be; the first: {}\n", grouped(report.malformed),
                         report.malformed_sample.empty() ? "no HTTP of ours" : report.malformed_sample);

@@ -103,8 +103,8 @@ struct Report {
 
   double seconds = 0;      ///< from the start to the last answer
   double cpu_seconds = 0;  ///< of this process: near `seconds` means that the rush itself was the limit
-  Histogram latency;       ///< µs of an attempt, from its intended time to its answer
-  Histogram service;       ///< µs of an attempt, from its first byte out to its last byte in
+  Histogram latency;       ///< µs of an attempt, from its intended time to its answer, or until it was cut
+  Histogram service;       ///< µs of an attempt, from its first byte out to its last byte in, or until it was cut
   Histogram waited;        ///< µs until a final answer, from the intended time of the first attempt
 
   std::optional<std::uint32_t> quota;  ///< as the server told last

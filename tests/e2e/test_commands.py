@@ -109,6 +109,21 @@ class Commands(unittest.TestCase):
     def test_health_and_version(self):
         self.assertIs(self.json("health", *self.public)["ready"], True)
         self.assertRegex(self.json("version")["version"], r"^\d+\.\d+\.\d+")
+        self.assertEqual(self.fine("--version"), self.fine("version"))
+        self.assertNotIn("--version", run("serve", "-h").stdout)
+
+    def test_a_full_stdout_is_told(self):
+        self.server.create("full", 300, issue_rate=0)
+        for number in range(3):
+            self.server.claim("full", f"u{number}")
+        for arguments in (["coupons", "full", "--format", "csv", *self.admin], ["coupons", "full", *self.admin],
+                          ["campaign", "list", *self.admin], ["version"], ["--version"], ["-h"], ["completion", "bash"],
+                          ["config", "print"], ["verify", "--data", self.server.data]):
+            with open("/dev/full", "w") as full:
+                ended = subprocess.run([FIRSTCOME, *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=full,
+                                       stderr=subprocess.PIPE, text=True, timeout=60)
+            self.assertEqual(ended.returncode, 1, f"{arguments}: {ended}")
+            self.assertIn("could not be written", ended.stderr, arguments)
 
     def test_problems_are_told_on_stderr(self):
         for arguments in (["claim", "nosuch", "--user", "a", *self.public], ["campaign", "show", "nosuch", *self.admin],
@@ -134,6 +149,10 @@ class Commands(unittest.TestCase):
             ["bash", "-c", script + '\nCOMP_WORDS=(firstcome campaign cr); COMP_CWORD=2; _firstcome; echo "${COMPREPLY[@]}"'],
             capture_output=True, text=True)
         self.assertEqual(asked.stdout.split(), ["create"], asked)
+        asked = subprocess.run(
+            ["bash", "-c", script + '\nCOMP_WORDS=(firstcome --v); COMP_CWORD=1; _firstcome; echo "${COMPREPLY[@]}"'],
+            capture_output=True, text=True)
+        self.assertEqual(asked.stdout.split(), ["--version"], asked)
         self.assertIn("#compdef firstcome", self.fine("completion", "zsh"))
         self.assertEqual(run("completion", "fish").returncode, 2)
 

@@ -27,6 +27,25 @@ class Folder(unittest.TestCase):
         return run("serve", "--data", data or self.data, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0",
                    *options, seconds=30, environment=environment)
 
+    def starting(self):
+        """A server that is not ready for now, and its public port."""
+        ports = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+        port, admin_port = (one.getsockname()[1] for one in ports)
+        for one in ports:
+            one.close()
+        process = subprocess.Popen(
+            [FIRSTCOME, "serve", "--data", self.data, "--listen", f"127.0.0.1:{port}",
+             "--admin-listen", f"127.0.0.1:{admin_port}"], stderr=subprocess.PIPE, text=True)
+        self.addCleanup(lambda: process.poll() is None and process.kill())
+        return process, port
+
+    @staticmethod
+    def ask(port, method, target):
+        try:
+            return wire.request(port, method, target, headers={"X-User": "alice"})
+        except ConnectionError:
+            return wire.Answer(0, [], b"")
+
     def assert_refused(self, result, code, *words):
         self.assertEqual(result.returncode, code, result.stderr)
         for word in words:
@@ -254,14 +273,7 @@ class Unavailable(Folder):
         for file in ("journal.db", "store.db"):
             with contextlib.closing(sqlite3.connect(self.data / file)) as database:
                 database.execute("begin exclusive")
-                ports = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
-                port, admin_port = (one.getsockname()[1] for one in ports)
-                for one in ports:
-                    one.close()
-                process = subprocess.Popen(
-                    [FIRSTCOME, "serve", "--data", self.data, "--listen", f"127.0.0.1:{port}",
-                     "--admin-listen", f"127.0.0.1:{admin_port}"], stderr=subprocess.PIPE, text=True)
-                self.addCleanup(lambda process=process: process.poll() is None and process.kill())
+                process, port = self.starting()
                 ask = lambda target, method="GET": self.ask(port, method, target)
                 wait_for("/livez is 200", lambda: ask("/livez").status == 200)
                 ready = ask("/readyz")
@@ -276,13 +288,6 @@ class Unavailable(Folder):
             process.terminate()
             _, said = process.communicate(timeout=30)
             self.assertEqual(process.returncode, 0, said)
-
-    @staticmethod
-    def ask(port, method, target):
-        try:
-            return wire.request(port, method, target, headers={"X-User": "alice"})
-        except ConnectionError:
-            return wire.Answer(0, [], b"")
 
 
 class Words(Folder):
@@ -371,6 +376,17 @@ class End(Folder):
             server.start()
             remaining = server.get("/v1/campaigns/end").json()["remaining"]
             self.assertLessEqual(remaining, 1000 - told)
+
+    def test_sigterm_ends_a_start_at_once(self):
+        # A disk that hangs stands for a long journal: nobody ever writes into this pipe.
+        self.data.mkdir()
+        os.mkfifo(self.data / "journal.db-wal")
+        process, port = self.starting()
+        wait_for("it reads the journal", lambda: b"reading the journal" in self.ask(port, "GET", "/readyz").body)
+        process.terminate()
+        _, said = process.communicate(timeout=30)
+        self.assertEqual(process.returncode, 0, said)
+        self.assertIn("before it was ready", said)
 
     def test_second_sigterm_ends_at_once(self):
         # A client that never reads its answers keeps the drain busy; the second SIGTERM does not wait for it.

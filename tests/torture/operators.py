@@ -4,9 +4,11 @@ import dataclasses
 import http.client
 import json
 import threading
+import time
 
 TIMEOUT_S = 2
 ROUND_S = 0.1
+CREATE_S_MAX = 30
 
 
 @dataclasses.dataclass
@@ -39,6 +41,17 @@ def ask(port, method, target, body=None):
         connection.close()
 
 
+def ask_until(deadline, *request):
+    """ask() of a server that nobody kills: again while it cannot decide, as when it has just become ready."""
+    while True:
+        try:
+            return ask(*request)
+        except Unreachable:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(ROUND_S)
+
+
 class Operator:
     def __init__(self, server, campaigns):
         self.server, self.campaigns = server, campaigns
@@ -48,10 +61,11 @@ class Operator:
 
     def create(self):
         """Safe to repeat; asked until the answer is there."""
+        deadline = time.monotonic() + CREATE_S_MAX
         for campaign in self.campaigns:
-            status, body = ask(self.server.admin_port, "POST", "/v1/campaigns",
-                               {"id": campaign.id, "quota": campaign.quota, "issue_rate": campaign.issue_rate,
-                                "promise": campaign.promise})
+            status, body = ask_until(deadline, self.server.admin_port, "POST", "/v1/campaigns",
+                                     {"id": campaign.id, "quota": campaign.quota, "issue_rate": campaign.issue_rate,
+                                      "promise": campaign.promise})
             if status not in (200, 201):
                 raise RuntimeError(f"creating {campaign.id} got {status} {body}")
 

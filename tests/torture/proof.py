@@ -13,6 +13,7 @@ import subprocess
 from server import Broken
 
 VERIFY_S_MAX = 300
+PROMISE_BROKEN = 4  # verify's exit code
 
 
 def verify(program, data, histories):
@@ -21,12 +22,12 @@ def verify(program, data, histories):
     for history in histories:
         command += ["--history", history]
     ran = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=VERIFY_S_MAX)
-    if ran.returncode not in (0, 4):
-        raise Broken(f"verify ended with {ran.returncode}: {ran.stderr}{ran.stdout[-2000:]}")
+    if ran.returncode not in (0, PROMISE_BROKEN):
+        raise Broken(f"verify ended with {ran.returncode}: {ran.stderr}{ran.stdout[-2000:]}", ran.returncode)
     report = json.loads(ran.stdout)
-    if ran.returncode == 4 or not report["exact"]:
+    if ran.returncode == PROMISE_BROKEN or not report["exact"]:
         failures = [check for check in report["checks"] if not check["ok"]]
-        raise Broken(f"verify ended with {ran.returncode}: {json.dumps(failures, indent=1)}")
+        raise Broken(f"verify ended with {ran.returncode}: {json.dumps(failures, indent=1)}", ran.returncode)
     return report
 
 
@@ -150,15 +151,17 @@ def copied(data, folder):
 
 
 def prove_not_blind(program, data, histories, campaigns, folder, dice):
-    """Each mistake, made in a copy, must be seen by verify and by the recount."""
+    """Each mistake, made in a copy, must be seen by verify, which ends with 4 then, and by the recount."""
     for name, make in MISTAKES.items():
         spoilt = copied(data, folder)
         spoilt_histories = make(spoilt, histories, dice)
-        for look in (lambda: verify(program, spoilt, spoilt_histories),
-                     lambda: recount(spoilt, spoilt_histories, campaigns)):
+        for look, code in ((lambda: verify(program, spoilt, spoilt_histories), PROMISE_BROKEN),
+                           (lambda: recount(spoilt, spoilt_histories, campaigns), None)):
             try:
                 look()
-            except Broken:
-                continue
+            except Broken as broken:
+                if broken.code == code:
+                    continue
+                raise Broken(f"the mistake '{name}' in {folder} was not seen as one: {broken}") from None
             raise Broken(f"the proof is blind: the mistake '{name}' in {folder} went unseen")
     shutil.rmtree(folder)

@@ -19,7 +19,11 @@ _OFFSET_NS = time.time_ns() - time.monotonic_ns()
 
 
 class Broken(Exception):
-    """A promise is broken, or the server did what it never should."""
+    """A promise is broken, or the server did what it never should. `code`: what the program that says so ended with."""
+
+    def __init__(self, what, code=None):
+        super().__init__(what)
+        self.code = code
 
 
 def now_us():
@@ -27,19 +31,34 @@ def now_us():
     return (time.monotonic_ns() + _OFFSET_NS) // 1000
 
 
-def free_ports(count):
-    """Below the range from which the system takes ports for outgoing connections: while the server is down, a client
-    that tries to connect could be given the very port as its own, and would meet itself."""
-    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
-        ephemeral = int(file.read().split()[0])
-    ports = []
-    for port in random.SystemRandom().sample(range(max(2000, ephemeral - 20000), ephemeral), 500):
-        with contextlib.closing(socket.socket()) as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            ports.append(port)
-        if len(ports) == count:
-            return ports
-    raise RuntimeError("no free ports on the loopback")
+class Port:
+    """A free port of the loopback, outside of the range from which the system takes ports for outgoing connections: while
+    the server is down, a client that tries to connect could be given the very port as its own, and would meet itself.
+
+    Until close() no other Port has the same number, though the server that uses it is down again and again: the number is
+    held on another address of the loopback.
+    """
+
+    HOLDER = "127.0.0.2"
+
+    def __init__(self):
+        with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
+            first, last = map(int, file.read().split())
+        outside = [*range(2000, first), *range(last + 1, 65536)]
+        for number in random.SystemRandom().sample(outside, min(500, len(outside))):
+            self.holder = socket.socket()
+            try:
+                self.holder.bind((self.HOLDER, number))
+                with contextlib.closing(socket.socket()) as probe:
+                    probe.bind(("127.0.0.1", number))
+                self.number = number
+                return
+            except OSError:
+                self.holder.close()
+        raise RuntimeError(f"no port is free on the loopback, outside of {first} to {last}")
+
+    def close(self):
+        self.holder.close()
 
 
 @dataclasses.dataclass
@@ -57,7 +76,8 @@ class Life:
 class Server:
     def __init__(self, program, data, log_path):
         self.program, self.data = program, data
-        self.port, self.admin_port = free_ports(2)
+        self.ports = [Port(), Port()]
+        self.port, self.admin_port = (port.number for port in self.ports)
         self.log = open(log_path, "ab")
         self.process, self.life, self.said = None, None, b""
 
@@ -109,17 +129,22 @@ class Server:
 
     def _reap(self):
         self.life.code = self.process.wait()
-        self.log.write(self.process.stderr.read())
+        rest = self.process.stderr.read()
+        self.log.write(rest)
         self.log.flush()
+        self.said = (self.said + rest)[-4096:]
         self.process.stderr.close()
         os.close(self.pidfd)
+
+    def _last_words(self):
+        return self.said[-1000:].decode(errors="replace")
 
     def await_ready(self):
         """False: it ended first, by a failpoint."""
         if self._wait(READY_S_MAX, lambda: self.life.ready_us is not None):
             return True
         if self.life.code is None:
-            raise Broken(f"the server was not ready within {READY_S_MAX} s")
+            raise Broken(f"the server was not ready within {READY_S_MAX} s: {self._last_words()}")
         self._expect_killed()
         return False
 
@@ -133,24 +158,27 @@ class Server:
 
     def _expect_killed(self):
         if self.life.failpoint is None or self.life.code != -signal.SIGKILL:
-            raise Broken(f"nobody killed the server, and it ended with {self.life.code}")
+            raise Broken(f"nobody killed the server, and it ended with {self.life.code}: {self._last_words()}")
 
     def kill(self):
         self.life.killed_us = now_us()
         self.process.kill()
         self._wait(STOP_S_MAX, lambda: False)
         if self.life.code != -signal.SIGKILL:
-            raise Broken(f"the server ended with {self.life.code} just before it was killed")
+            raise Broken(f"the server ended with {self.life.code} just before it was killed: {self._last_words()}")
 
     def stop(self):
         """SIGTERM; it must end with 0."""
         self.process.terminate()
         self._wait(STOP_S_MAX, lambda: False)
         if self.life.code != 0:
-            raise Broken(f"after SIGTERM the server ended with {self.life.code} (None: not within {STOP_S_MAX} s)")
+            raise Broken(f"after SIGTERM the server ended with {self.life.code} (None: not within {STOP_S_MAX} s): "
+                         f"{self._last_words()}")
 
     def close(self):
         if self.process and self.life.code is None:
             self.process.kill()
             self._wait(STOP_S_MAX, lambda: False)
         self.log.close()
+        for port in self.ports:
+            port.close()
