@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <iterator>
 #include <map>
 #include <thread>
@@ -46,7 +47,11 @@ class SqliteJournalFiles : public testing::Test {
     if (child == 0) {
       auto journal = open();
       RecordingFollower follower;
-      if (!journal || !(*journal)->start(follower)) ::_exit(1);
+      const auto started = journal ? (*journal)->start(follower) : fail(journal.error());
+      if (!started) {
+        std::cerr << started.error().what << "\n";
+        ::_exit(1);
+      }
       const auto before = follower.entries().size();
       for (std::uint64_t number = 0; number < count; ++number) {
         if (!(*journal)->append(ticket(before + number), {})) ::_exit(1);

@@ -205,7 +205,7 @@ std::expected<void, Error> Database::write_wal_again() {
   sqlite3_int64 size = 0;
   int code = SQLITE_OK;
   if (wal != nullptr && wal->pMethods != nullptr) code = wal->pMethods->xFileSize(wal, &size);
-  constexpr sqlite3_int64 piece_bytes = 1 << 20;
+  constexpr sqlite3_int64 piece_bytes = 1 << 16;  // SQLite's own VFS takes a write of 128 KiB and more for a full disk
   std::vector<std::uint8_t> piece(static_cast<std::size_t>(std::min(size, piece_bytes)));
   for (sqlite3_int64 offset = 0; code == SQLITE_OK && offset < size; offset += piece_bytes) {
     const int bytes = static_cast<int>(std::min(piece_bytes, size - offset));
