@@ -2,7 +2,8 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
+
+#include "settings/settings.h"
 
 namespace firstcome::cli {
 namespace {
@@ -26,10 +27,9 @@ Result<Api> Api::from(const Words& words) {
       without_slash(words.get_or("--admin-url", from_environment("FIRSTCOME_ADMIN_URL", "http://127.0.0.1:8081")));
   api.admin_token_ = from_environment("FIRSTCOME_ADMIN_TOKEN", "");
   if (const auto file = words.get("--admin-token-file")) {
-    std::ifstream in(*file);
-    if (!std::getline(in, api.admin_token_) || api.admin_token_.empty()) {
-      return fail(FaultKind::misconfigured, "--admin-token-file " + *file + ": no token can be read from it");
-    }
+    auto token = read_token(*file);
+    if (!token) return fail(std::move(token.error()).within("--admin-token-file"));
+    api.admin_token_ = std::move(*token);
   }
   return api;
 }
@@ -46,8 +46,15 @@ Result<Told> Api::ask_public(std::string_view method, std::string_view path,
 
 Result<Told> Api::ask_admin(std::string_view method, std::string_view path, const nlohmann::ordered_json& body) {
   auto headers = admin_headers();
-  if (!body.is_null()) headers.push_back({"Content-Type", "application/json"});
-  return ask(method, admin_url_ + std::string(path), headers, body.is_null() ? std::string() : body.dump());
+  if (body.is_null()) return ask(method, admin_url_ + std::string(path), headers, {});
+  headers.push_back({"Content-Type", "application/json"});
+  std::string text;
+  try {
+    text = body.dump();
+  } catch (const nlohmann::json::type_error&) {
+    return fail(FaultKind::misconfigured, "what was typed is not UTF-8, so no server would take it");
+  }
+  return ask(method, admin_url_ + std::string(path), headers, text);
 }
 
 Result<Told> Api::ask(std::string_view method, const std::string& url, const std::vector<client::Header>& headers,

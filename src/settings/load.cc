@@ -105,19 +105,23 @@ Result<void> load_environment(LoadedSettings& loaded, const std::map<std::string
 
 Result<void> load_token(LoadedSettings& loaded) {
   const std::string& file = loaded.settings.admin_token_file;
-  std::ifstream in(file);
-  std::string token;
-  std::getline(in, token);
-  while (!token.empty() && std::isspace(static_cast<unsigned char>(token.back())) != 0) token.pop_back();
-  if (token.empty()) {
-    return fail(FaultKind::misconfigured, "admin_token_file " + file + ": no token can be read from it");
-  }
-  loaded.settings.admin_token = token;
+  auto token = read_token(file);
+  if (!token) return fail(std::move(token.error()).within("admin_token_file"));
+  loaded.settings.admin_token = std::move(*token);
   loaded.origin["admin_token"] = "admin_token_file " + file;
   return {};
 }
 
 }  // namespace
+
+Result<std::string> read_token(const std::string& file) {
+  std::ifstream in(file);
+  std::string token;
+  std::getline(in, token);
+  while (!token.empty() && std::isspace(static_cast<unsigned char>(token.back())) != 0) token.pop_back();
+  if (token.empty()) return fail(FaultKind::misconfigured, file + ": no token can be read from it");
+  return token;
+}
 
 Result<LoadedSettings> load_settings(const std::optional<std::string>& file,
                                      const std::map<std::string, std::string>& environment,

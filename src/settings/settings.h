@@ -81,6 +81,9 @@ struct LoadedSettings {
   std::map<std::string, std::string, std::less<>> origin;
 };
 
+/// The first line of a file, without white space at its end. Fails with misconfigured where there is none.
+Result<std::string> read_token(const std::string& file);
+
 /// defaults < file < environment < flags. `flags`: setting name (wait_ms_max) to its text.
 /// Fails with misconfigured, naming file, line and column, variable or flag, and the nearest known name.
 Result<LoadedSettings> load_settings(const std::optional<std::string>& file,

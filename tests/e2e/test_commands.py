@@ -132,6 +132,12 @@ class Commands(unittest.TestCase):
             self.assertEqual(result.returncode, 1, f"{arguments}: {result}")
             self.assertTrue(result.stderr.strip(), arguments)
 
+    def test_a_name_that_is_no_utf_8_is_refused(self):
+        result = run("campaign", "create", "latin", "--quota", "1", "--name", b"caf\xe9".decode("utf-8", "surrogateescape"),
+                     *self.admin)
+        self.assertEqual(result.returncode, 2, result)
+        self.assertIn("UTF-8", result.stderr)
+
     def test_a_token_from_a_file(self):
         with tempfile.NamedTemporaryFile("w") as token:
             token.write("s3cret-s3cret-s3cret\n")
