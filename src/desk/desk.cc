@@ -113,7 +113,7 @@ std::optional<Answer> Desk::wait(const Campaign& campaign, const User& user, Cla
     return counted(answer(AnswerKind::pending, &campaign));
   }
   auto& made_room = rooms_[&campaign];
-  if (!made_room) made_room = std::make_unique<Room>(Room{.campaign = &campaign});
+  if (!made_room) made_room = std::make_unique<Room>(Room{.campaign = &campaign, .waits = Waits(&pool_)});
   Room& room = *made_room;
   if (mutant(Mutant::sold_out_at_full) && room.in_flight + campaign.winners().size() >= campaign.view().quota) {
     return counted(Answer{.kind = AnswerKind::sold_out, .campaign = &campaign, .quota = campaign.view().quota});

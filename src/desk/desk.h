@@ -5,6 +5,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <memory_resource>
 #include <optional>
 #include <random>
 #include <span>
@@ -121,9 +122,10 @@ class Desk {
       return campaign ? std::hash<std::string_view>()(campaign->id().view()) : 0;  // none: an effect on no campaign
     }
   };
+  using Waits = std::pmr::unordered_map<User, Wait, UserHash>;
   struct Room {  // what waits for one campaign
     const Campaign* campaign = nullptr;
-    std::unordered_map<User, Wait, UserHash> waits;
+    Waits waits;
     std::deque<User> queue;  // of queued waits; may name some that are gone
     std::size_t in_flight = 0;
   };
@@ -151,7 +153,7 @@ class Desk {
   void send_queued(Room& room);
   void settle(Room& room, const User& user, EffectKind effect);
   void settle_all(Room& room, EffectKind effect);
-  void finish(Room& room, const User& user, Answer answer);
+  void finish(Room& room, Waits::iterator found, Answer answer);
   void land(Room& room, Wait& wait);
   void end_claims();
   void end_flights();
@@ -174,9 +176,12 @@ class Desk {
   std::atomic<Uptime> heard_at_{never};
   std::atomic<Millis> skew_{Millis(0)};
   std::minstd_rand jitter_;
+  // Waits and claims come and go by the hundred, which the system's allocator does not like; the pool is bounded as
+  // they are.
+  std::pmr::unsynchronized_pool_resource pool_;
   std::unordered_map<const Campaign*, std::unique_ptr<Room>, CampaignHash> rooms_;
   std::unordered_map<const Campaign*, Uptime> closing_asked_;
-  std::unordered_map<ClaimNumber, Claim> claims_;
+  std::pmr::unordered_map<ClaimNumber, Claim> claims_{&pool_};
   std::deque<std::pair<Uptime, ClaimNumber>> claim_ends_;  // rising, since every claim waits equally long
   std::deque<Flight> flights_;                             // rising in `until`; the first has number flights_begin_
   std::uint64_t flights_begin_ = 1;

@@ -9,9 +9,15 @@ namespace firstcome {
 
 void Desk::applied(std::span<const Effect> effects) {
   heard_at_.store(clock_.uptime(), std::memory_order_relaxed);
+  // Effects of one campaign mostly come in a row: its room is looked for once.
+  const Campaign* campaign = nullptr;
+  Room* room = nullptr;
   for (const Effect& effect : effects) {
     if (effect.kind == EffectKind::closed) closing_asked_.erase(effect.campaign);
-    Room* const room = find_room(effect.campaign);
+    if (effect.campaign != campaign) {
+      campaign = effect.campaign;
+      room = find_room(campaign);
+    }
     if (!room) continue;
     switch (effect.kind) {
       case EffectKind::won:
@@ -29,7 +35,10 @@ void Desk::applied(std::span<const Effect> effects) {
                          effect.kind == EffectKind::issued;
     if (for_all) settle_all(*room, effect.kind);
     send_queued(*room);
-    drop_if_empty(effect.campaign);
+    if (room->waits.empty()) {
+      rooms_.erase(campaign);
+      room = nullptr;
+    }
   }
   flush();
 }
@@ -50,13 +59,13 @@ void Desk::settle(Room& room, const User& user, EffectKind effect) {
   if (known) {
     // A ticket in flight may still count: whether it was in time is for the journal to say.
     const bool for_now = known->kind == AnswerKind::paused || known->kind == AnswerKind::not_open;
-    if (!(for_now && wait.flight != 0)) finish(room, user, *known);
+    if (!(for_now && wait.flight != 0)) finish(room, found, *known);
     return;
   }
   if (look.place == Place::past_close) ask_to_close(*room.campaign);
   if (look.place == Place::free && wait.flight == 0 && !wait.queued) {
     // Our clock says that it is time and the journal's stamp says that it was not: asking later will do.
-    if (effect == EffectKind::out_of_window) return finish(room, user, answer(AnswerKind::pending, room.campaign));
+    if (effect == EffectKind::out_of_window) return finish(room, found, answer(AnswerKind::pending, room.campaign));
     // Its ticket did not count, and there is room now (a raise): another one.
     wait.queued = true;
     room.queue.push_back(user);
@@ -106,8 +115,7 @@ void Desk::land(Room& room, Wait& wait) {
 }
 
 /// Answers every claim of the wait and forgets it.
-void Desk::finish(Room& room, const User& user, Answer answer) {
-  const auto found = room.waits.find(user);
+void Desk::finish(Room& room, Waits::iterator found, Answer answer) {
   Wait& wait = found->second;
 #ifdef FIRSTCOME_MUTANTS
   if (mutant(Mutant::body_from_ticket) && answer.kind == AnswerKind::won && wait.was_sent) {
@@ -134,7 +142,7 @@ void Desk::append_failed(std::span<const AppendTag> appends, const Fault&) {
     if (flight.landed) continue;
     Room* const room = find_room(flight.campaign);
     MUST(room != nullptr, "a flight has a wait");
-    finish(*room, flight.user, answer(AnswerKind::fault, flight.campaign));
+    finish(*room, room->waits.find(flight.user), answer(AnswerKind::fault, flight.campaign));
     drop_if_empty(flight.campaign);
   }
   flush();

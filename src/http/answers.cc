@@ -102,14 +102,13 @@ Response make(const Answer& answer) {
 }  // namespace
 
 // Put together by hand: every winner's answer is made here, and fmt would take three times as long.
-std::string won_body(const Campaign& campaign, const Winner& winner, std::uint32_t rank) {
-  std::string body;
-  body.reserve(256);
+void render_won(const Campaign& campaign, const Winner& winner, std::uint32_t rank, std::string& body) {
+  body.clear();
   const auto append = [&body](const auto&... parts) { (body.append(parts), ...); };
   append(R"({"campaign":")", campaign.id().view(), R"(","user":)", json_string(winner.user()));
-  append(R"(,"answer":"won","rank":)", std::to_string(rank), R"(,"code":")", to_text(winner.code));
+  append(R"(,"answer":"won","rank":)", std::to_string(rank), R"(,"code":")");
+  append_text(body, winner.code);
   append(R"(","claimed_at":")", to_rfc3339(winner.stamp), R"("})");
-  return body;
 }
 
 std::string json_time(const std::optional<Time>& time) { return time ? '"' + to_rfc3339(*time) + '"' : "null"; }
@@ -148,7 +147,7 @@ const ReadyResponse& Answers::made(const Response& response) {
 const ReadyResponse& Answers::of_claim(const Answer& answer, Wins wins) {
   if (answer.kind == AnswerKind::won) {
     won_.status = wins == Wins::brought ? 201 : 200;
-    won_.body = won_body(*answer.campaign, *answer.winner, answer.rank);
+    render_won(*answer.campaign, *answer.winner, answer.rank, won_.body);
     made_.assign(won_);
     return made_;
   }

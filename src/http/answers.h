@@ -14,8 +14,8 @@
 
 namespace firstcome::http {
 
-/// The body of `won`, always from the standings' record: the same bytes for ever, on every node.
-std::string won_body(const Campaign& campaign, const Winner& winner, std::uint32_t rank);
+/// Puts into `body` the body of `won`, always from the standings' record: the same bytes for ever, on every node.
+void render_won(const Campaign& campaign, const Winner& winner, std::uint32_t rank, std::string& body);
 
 /// The object of GET /v1/campaigns/{id}; operators see more of it.
 std::string campaign_body(const Campaign& campaign, Time now, bool for_operator);

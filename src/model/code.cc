@@ -31,14 +31,20 @@ Code make_code(Random& random) {
 }
 
 std::string to_text(const Code& code) {
-  std::string text(text_symbols + 1, '0');
+  std::string text;
+  append_text(text, code);
+  return text;
+}
+
+void append_text(std::string& text, const Code& code) {
+  const std::size_t begin = text.size();
+  text.resize(begin + text_symbols + 1);
   unsigned __int128 value = 0;
   for (auto byte : code) value = value << 8 | byte;
   for (int i = text_symbols - 1; i >= 0; --i, value >>= 5) {
-    text[static_cast<std::size_t>(i)] = symbols[static_cast<std::size_t>(value & 31)];
+    text[begin + static_cast<std::size_t>(i)] = symbols[static_cast<std::size_t>(value & 31)];
   }
   text.back() = symbols[check_of(code)];
-  return text;
 }
 
 std::optional<Code> parse_code(std::string_view text) {

@@ -17,6 +17,7 @@ Code make_code(Random& random);
 
 /// 26 symbols of Crockford's base32 and his check symbol (the value modulo 37): 27 characters.
 std::string to_text(const Code& code);
+void append_text(std::string& text, const Code& code);
 
 /// Reads what to_text() wrote; as Crockford says, case does not matter, O is 0, I and L are 1, hyphens are skipped.
 /// Nothing when a symbol or the check is wrong.
