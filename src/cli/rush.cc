@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 
 #include "cli/api.h"
 #include "rush/progress.h"
@@ -23,6 +24,12 @@ Result<rush::Options> options_of(const Words& words) {
   options.user_prefix = words.get_or("--user-prefix", options.user_prefix);
   options.identity_header = words.get_or("--header", options.identity_header);
   options.history_path = words.get_or("--history", "");
+  std::error_code none;
+  if (std::filesystem::is_regular_file(options.history_path, none) &&
+      std::filesystem::file_size(options.history_path, none) > 0) {
+    return fail(FaultKind::misconfigured, "--history " + options.history_path +
+                                              " holds a history already, which verify needs: name another file");
+  }
   options.persist = words.has("--persist");
   const std::string arrival = words.get_or("--arrival", words.has("--rate") ? "poisson" : "step");
   if (arrival == "step")

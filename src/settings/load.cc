@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -49,7 +50,9 @@ Result<void> load_file(LoadedSettings& loaded, const std::string& file) {
   std::ifstream in(file);
   std::stringstream content;
   content << in.rdbuf();
-  if (!in) return fail(FaultKind::misconfigured, file + ": cannot be read");
+  if (!in || std::filesystem::is_directory(file)) {
+    return fail(FaultKind::misconfigured, file + ": cannot be read, or is no file");
+  }
   toml::table table;
   try {
     table = toml::parse(content.str());

@@ -46,6 +46,9 @@ TEST_F(SettingsTest, a_mistake_in_a_file_is_named_with_line_column_and_the_neare
   EXPECT_NE(fault("wait_ms_max = -1\n").find(".toml:1:15: \"-1\" is not a number from 1 to 60000"), std::string::npos);
   EXPECT_NE(fault("wait_ms_max = [[1]]\n").find(".toml:1:15"), std::string::npos);
   EXPECT_NE(fault("listen = \"nowhere\"\n").find("write 127.0.0.1:8080"), std::string::npos);
+  const auto folder = load_settings(testing::TempDir(), {}, {});
+  ASSERT_FALSE(folder);
+  EXPECT_NE(folder.error().what.find("is no file"), std::string::npos);
   EXPECT_NE(fault("admin_token = \"secret\"\n").find("admin_token_file"), std::string::npos);
   EXPECT_EQ(fault("admin_token = \"hunter2\"\n").find("hunter2"), std::string::npos) << "no secret in an error";
 }

@@ -43,7 +43,8 @@ std::vector<Check> check_told(const Folds& folds, std::span<const Attempt> attem
 
 /// Over histories, in linear time. call = a user's first attempt that was not answered by a verdict without effect;
 /// return = the first `won` received. For every k, the largest call among ranks <= k is <= the return of rank k; every
-/// sold_out(q) returned no earlier than the calls of ranks 1..q. `skew`: how far the clients' clocks may be apart.
+/// sold_out(q) returned no earlier than the calls of ranks 1..q. Who is told a repeated won (200) at the first call has
+/// called before the history begins, so his call is not known. `skew`: how far the clients' clocks may be apart.
 Check check_order(const Naive& naive, std::span<const Attempt> attempts, std::chrono::microseconds skew = {});
 
 /// How a campaign came out.

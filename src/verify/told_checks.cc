@@ -119,9 +119,13 @@ bool is_without_effect(const Attempt& attempt) {
   return attempt.status >= 400 && attempt.status < 500 && attempt.status != 409;
 }
 
+/// 201 brings a win, 200 repeats it: whoever is told 200 at his first call asked before this history begins.
+bool is_repeat(const Attempt& attempt) { return attempt.answer == "won" && attempt.status == 200; }
+
 struct CampaignOrder {
   const NaiveCampaign* campaign = nullptr;
   std::vector<std::int64_t> calls;    // by rank - 1
+  std::vector<bool> asked_before;     // by rank - 1: that call was not the first one
   std::vector<std::int64_t> returns;  // by rank - 1
   std::vector<const Attempt*> sold_out;
 };
@@ -132,7 +136,11 @@ void take_in(CampaignOrder& order, const Attempt& attempt) {
   if (rank == 0) return;
   std::int64_t& call = order.calls[rank - 1];
   std::int64_t& returned = order.returns[rank - 1];
-  if (!is_without_effect(attempt)) call = std::min(call, attempt.call_us);
+  if (!is_without_effect(attempt) && attempt.call_us <= call) {
+    const bool repeat = is_repeat(attempt);
+    order.asked_before[rank - 1] = repeat && (attempt.call_us < call || order.asked_before[rank - 1]);
+    call = attempt.call_us;
+  }
   if (attempt.answer == "won" && attempt.return_us) returned = std::min(returned, *attempt.return_us);
 }
 
@@ -140,7 +148,9 @@ void expect_order(Check& check, const std::string& id, const CampaignOrder& orde
   // last_call[k]: the rank, up to k + 1, whose user called last; its call if he called at all.
   const auto& winners = order.campaign->winners;
   std::vector<std::uint32_t> last_call(winners.size());
-  const auto call_of = [&](std::uint32_t at) { return order.calls[at] == never ? nobody : order.calls[at]; };
+  const auto call_of = [&](std::uint32_t at) {
+    return order.calls[at] == never || order.asked_before[at] ? nobody : order.calls[at];
+  };
   for (std::uint32_t k = 0; k < winners.size(); ++k) {
     last_call[k] = k > 0 && call_of(last_call[k - 1]) >= call_of(k) ? last_call[k - 1] : k;
     if (order.returns[k] == never) continue;
@@ -199,6 +209,7 @@ Check check_order(const Naive& naive, std::span<const Attempt> attempts, std::ch
     if (!order.campaign) {
       order.campaign = campaign;
       order.calls.resize(campaign->winners.size(), never);
+      order.asked_before.resize(campaign->winners.size(), false);
       order.returns.resize(campaign->winners.size(), never);
     }
     take_in(order, attempt);

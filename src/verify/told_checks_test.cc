@@ -172,6 +172,16 @@ TEST(OrderCheck, an_attempt_with_a_verdict_without_effect_is_no_call_but_a_cut_o
   EXPECT_FALSE(order(attempt("alice", 2, 3, "refused", 401)));
 }
 
+TEST(OrderCheck, who_is_told_again_at_the_first_call_asked_before_the_history_begins) {
+  Folds folds({}, 16);
+  folds.apply(scene::journal());
+  auto again = won("alice", 25, 30, 1, 1);
+  again.status = 200;
+  const auto bob = won("bob", 1, 20, 2, 2);
+  EXPECT_TRUE(check_order(folds.naive(), std::vector{bob, again}).ok());
+  EXPECT_FALSE(check_order(folds.naive(), std::vector{bob, cut("alice", 24), again}).ok()) << "the first call is known";
+}
+
 // --- Brute force ---
 
 std::optional<std::int64_t> call_of(const std::vector<Attempt>& attempts, const std::string& user) {
@@ -180,7 +190,12 @@ std::optional<std::int64_t> call_of(const std::vector<Attempt>& attempts, const 
     const bool verdict = one.status == 403 || one.status == 410 || one.status == 429 || one.status == 404;
     if (one.user == user && !verdict && (!first || one.call_us < *first)) first = one.call_us;
   }
-  return first;
+  // Told that he had won before, at the first call: he asked before the history begins.
+  const bool began_before = first && std::ranges::all_of(attempts, [&](const Attempt& one) {
+                              return one.user != user || one.call_us != *first ||
+                                     (one.status >= 400 && one.status < 500 && one.status != 409) || one.status == 200;
+                            });
+  return began_before ? std::nullopt : first;
 }
 
 std::optional<std::int64_t> return_of(const std::vector<Attempt>& attempts, const std::string& user) {

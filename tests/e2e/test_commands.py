@@ -79,6 +79,9 @@ class Commands(unittest.TestCase):
             history = f"{folder}/history"
             self.fine("rush", "proof", "--users", "2000", "--repeat", "0.5", "--history", history, *self.public)
             proof = self.json("verify", "--data", self.server.data, "--campaign", "proof", "--history", history)
+            again = run("rush", "proof", "--users", "5", "--history", history, *self.public)
+            self.assertEqual(again.returncode, 2, again)
+            self.assertIn("name another file", again.stderr)
             self.assertIs(proof["exact"], True)
             (campaign,) = proof["campaigns"]
             self.assertEqual((campaign["campaign"], campaign["quota"], campaign["sealed"]), ("proof", 50, True))
