@@ -7,6 +7,22 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+/// A list that is not all of the winners says so, beside the list.
+int tell_missing(const Words& words, Api& api, std::uint64_t listed) {
+  const auto told = api.ask_admin("GET", "/v1/campaigns/" + words.get_or("CAMPAIGN", ""));
+  if (!told) return complain(told.error());
+  if (told->status >= 300) return tell_problem(words, *told);
+  const auto winners = told->body["quota"].get<std::uint64_t>() - told->body["remaining"].get<std::uint64_t>();
+  if (winners > listed) {
+    std::fputs(fmt::format("firstcome: {} of {} winners: the coupons of the others are not in the store yet, or parked "
+                           "(firstcome parked list); ask again later\n",
+                           listed, winners)
+                   .c_str(),
+               stderr);
+  }
+  return exit_fine;
+}
+
 /// All pages; at most --limit rows.
 int coupons(const Words& words) {
   const auto limit = words.count("--limit", std::numeric_limits<std::uint32_t>::max(), 1);
@@ -41,7 +57,7 @@ int coupons(const Words& words) {
     if (!told->body["next"].is_number()) break;
     after = told->body["next"].get<std::uint64_t>();
   }
-  return exit_fine;
+  return left > 0 ? tell_missing(words, *api, *limit - left) : exit_fine;
 }
 
 }  // namespace

@@ -37,6 +37,11 @@ OperatorDesk::OperatorDesk(std::uint32_t author, const Standings& standings, Jou
                            OperatorLimits limits)
     : author_(author), standings_(standings), journal_(journal), clock_(clock), limits_(limits) {}
 
+/// A wrong year must not end a campaign for ever.
+std::string OperatorDesk::is_over(std::string_view time) const {
+  return std::string(time) + " is over already: it is " + to_rfc3339(clock_.now()) + " now";
+}
+
 OperatorDesk::Need OperatorDesk::asked_for() const {
   Need all;
   const auto add = [&all](const Need& need) {
@@ -71,6 +76,7 @@ OperatorDesk::Verdict OperatorDesk::refuse(const Opened& opened) const {
   if (opened.opens_at && opened.closes_at && *opened.opens_at >= *opened.closes_at) {
     return invalid("opens_at must be before closes_at");
   }
+  if (opened.closes_at && *opened.closes_at <= clock_.now()) return invalid(is_over("closes_at"));
   if (opened.issue_rate && !(*opened.issue_rate >= 0 && *opened.issue_rate <= 1e7)) {
     return invalid("issue_rate must be from 0 (unlimited) to 10000000 coupons per second");
   }
@@ -123,6 +129,9 @@ void OperatorDesk::change(std::string_view id, const CampaignPatch& patch, Reply
   }
   if (patch.closes_at && now.window.opens_at && *patch.closes_at <= *now.window.opens_at) {
     return reply({Kind::invalid, campaign, "closes_at must be after opens_at"});
+  }
+  if (patch.closes_at && patch.closes_at != now.window.closes_at && *patch.closes_at <= clock_.now()) {
+    return reply({Kind::invalid, campaign, is_over("closes_at") + "; to end the campaign now, say closed"});
   }
 
   const auto closed_meanwhile = [campaign]() -> Verdict {

@@ -94,6 +94,7 @@ class OperatorDesk {
 
   Verdict refuse(const Opened& opened) const;
   Verdict refuse_quota(std::uint32_t quota, std::uint32_t before) const;
+  std::string is_over(std::string_view time) const;
   Need asked_for() const;
   Verdict append(Operation& operation, Entry entry, std::function<Verdict()> decided, Need need);
   void begin(Operation operation);

@@ -66,6 +66,7 @@ TEST_F(OperatorDeskTest, refuses_what_can_never_be) {
   for (const Opened& opened : {Opened{.campaign = "lunch", .quota = 0}, Opened{.campaign = "lunch", .quota = 1001},
                                Opened{.campaign = "lunch", .name = "", .quota = 1},
                                Opened{.campaign = "lunch", .quota = 1, .opens_at = now, .closes_at = now},
+                               Opened{.campaign = "lunch", .quota = 1, .closes_at = now},
                                Opened{.campaign = "lunch", .quota = 1, .issue_rate = -1.0}}) {
     create(opened);
     EXPECT_EQ(answer().kind, Kind::invalid);
@@ -133,6 +134,8 @@ TEST_F(OperatorDeskTest, room_is_held_until_the_fate_is_known) {
 TEST_F(OperatorDeskTest, changes_everything_in_one_wish) {
   create({.campaign = "lunch", .quota = 100});
   (void)answer();
+  change({.closes_at = clock_.now()});
+  EXPECT_EQ(answer().kind, Kind::invalid) << "a time that is over would end it for ever";
   const Time closes_at = clock_.now() + Millis(60'000);
   change({.quota = 200, .closes_at = closes_at, .paused = true});
   EXPECT_EQ(answer().kind, Kind::changed);

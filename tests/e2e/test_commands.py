@@ -135,6 +135,15 @@ class Commands(unittest.TestCase):
             self.assertEqual(result.returncode, 1, f"{arguments}: {result}")
             self.assertTrue(result.stderr.strip(), arguments)
 
+    def test_a_list_of_coupons_that_is_not_all_of_them_says_so(self):
+        self.server.create("slow", 5, issue_rate=0.001)
+        for user in ("alice", "bob"):
+            self.server.claim("slow", user)
+        wait_for("a coupon is written", lambda: "alice" in self.fine("coupons", "slow", *self.admin))
+        listed = run("coupons", "slow", "--format", "csv", *self.admin)
+        self.assertEqual(listed.returncode, 0, listed)
+        self.assertIn("1 of 2 winners", listed.stderr)
+
     def test_a_name_that_is_no_utf_8_is_refused(self):
         result = run("campaign", "create", "latin", "--quota", "1", "--name", b"caf\xe9".decode("utf-8", "surrogateescape"),
                      *self.admin)
