@@ -314,7 +314,9 @@ void MemoryDisk::die(End how) {
 bool MemoryDisk::begin_operation() {
   if (!alive_) return false;
   ++counts_.operations;
-  if (end_after_ == 0 || --end_after_ > 0) return true;
+  if (end_after_ == 0) return true;
+  --end_after_;
+  if (end_after_ > 0) return true;
   die(end_);
   return false;
 }
