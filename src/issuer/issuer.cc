@@ -164,9 +164,9 @@ Result<void> Issuer::follow_progress(Course& course, const Progress& progress) {
   course.changes = count_upto(changes, progress.position);
   course.progress = progress;
   const std::string where = "campaign " + progress.campaign.str() + ", position " + std::to_string(progress.position);
-  if (progress.position > standings_.position()) {
+  if (progress.position > standings_.position_of(*course.campaign)) {
     return fail(FaultKind::corrupt, "the store is ahead of the journal (" + where + "; the journal ends at " +
-                                        std::to_string(standings_.position()) +
+                                        std::to_string(standings_.position_of(*course.campaign)) +
                                         "): this journal is older; restore the newer one");
   }
   const Chain* chain = nullptr;
@@ -228,7 +228,7 @@ std::size_t Issuer::rows_max_of(const Course& course) const {
 Issuer::Batch Issuer::next_batch(const Course& course) const {
   // Everything up to this position is visible; what comes meanwhile is for the next batch. Without it a change could be
   // seen before the winners that stand in front of it.
-  const Position upto = standings_.position();
+  const Position upto = standings_.position_of(*course.campaign);
   const Campaign& campaign = *course.campaign;
   const auto& winners = campaign.winners();
   const auto& changes = campaign.changes();

@@ -265,6 +265,10 @@ std::string_view campaign_of(const Entry& entry) {
       entry);
 }
 
+std::uint32_t partition_of(std::string_view campaign, std::uint32_t partitions) {
+  return static_cast<std::uint32_t>(XXH3_64bits(campaign.data(), campaign.size()) % partitions);
+}
+
 std::size_t encode(const Entry& entry, EntryBuffer into) {
   Writer writer(into);
   const std::uint8_t head[head_bytes] = {'F', 'C', version_now, static_cast<std::uint8_t>(entry.index())};

@@ -15,7 +15,8 @@
 
 namespace firstcome {
 
-/// Where an entry stands in its journal. Positions grow strictly and may have gaps; 0 is before the first.
+/// Where an entry stands in its partition of the journal. Positions grow strictly there and may have gaps; 0 is before
+/// the first.
 using Position = std::uint64_t;
 
 using InstallationId = std::array<std::uint8_t, 16>;
@@ -106,8 +107,13 @@ struct Shown {
   Position position = 0;
   Time stamp;
   Entry entry;
+  std::uint32_t partition = 0;  ///< of the journal; most have one only
   bool operator==(const Shown&) const = default;
 };
+
+/// Where the entries of a campaign stand, of `partitions`: what the journal's installation says. Two nodes that make the
+/// same campaign at once meet there, in one order.
+std::uint32_t partition_of(std::string_view campaign, std::uint32_t partitions);
 
 // Encoding, the same in every journal: "FC", version, kind, fields (little endian; text and optional fields with a
 // length or presence byte), checksum (the low 32 bits of XXH3 over all before it).

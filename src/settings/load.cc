@@ -21,6 +21,10 @@ const Setting* find_setting(std::string_view name) {
 
 Result<void> set(LoadedSettings& loaded, const Setting& setting, std::string_view text, std::string origin) {
   if (auto done = setting.set(loaded.settings, text); !done) return fail(std::move(done.error()).within(origin));
+  if (setting.name.ends_with("_file") && find_setting(setting.name.substr(0, setting.name.size() - 5))) {
+    loaded.origin[std::string(setting.name.substr(0, setting.name.size() - 5))] =
+        std::string(setting.name) + " " + std::string(text);
+  }
   loaded.origin[std::string(setting.name)] = std::move(origin);
   return {};
 }
@@ -69,7 +73,7 @@ Result<void> load_file(LoadedSettings& loaded, const std::string& file) {
                   where + ": unknown setting \"" + std::string(key.str()) + "\"" + did_you_mean(key.str(), names));
     }
     if (setting->secret) {
-      return fail(FaultKind::misconfigured, where + ": a secret does not belong into this file: use admin_token_file");
+      return fail(FaultKind::misconfigured, where + ": a secret does not belong into this file: use " + std::string(setting->name) + "_file");
     }
     const auto text = text_of(node);
     if (!text) {
@@ -103,27 +107,24 @@ Result<void> load_environment(LoadedSettings& loaded, const std::map<std::string
     const Setting& setting = all_settings()[static_cast<std::size_t>(known - names.begin())];
     if (auto done = set(loaded, setting, value, name); !done) return done;
   }
-  return {};
-}
-
-Result<void> load_token(LoadedSettings& loaded) {
-  const std::string& file = loaded.settings.admin_token_file;
-  auto token = read_token(file);
-  if (!token) return fail(std::move(token.error()).within("admin_token_file"));
-  loaded.settings.admin_token = std::move(*token);
-  loaded.origin["admin_token"] = "admin_token_file " + file;
+  for (const auto& setting : all_settings()) {
+    const std::string secret = setting.environment();
+    if (setting.secret && environment.contains(secret) && environment.contains(secret + "_FILE")) {
+      return fail(FaultKind::misconfigured, secret + " and " + secret + "_FILE are both set: unset one of them");
+    }
+  }
   return {};
 }
 
 }  // namespace
 
-Result<std::string> read_token(const std::string& file) {
+Result<std::string> read_secret(const std::string& file) {
   std::ifstream in(file);
-  std::string token;
-  std::getline(in, token);
-  while (!token.empty() && std::isspace(static_cast<unsigned char>(token.back())) != 0) token.pop_back();
-  if (token.empty()) return fail(FaultKind::misconfigured, file + ": no token can be read from it");
-  return token;
+  std::string secret;
+  std::getline(in, secret);
+  while (!secret.empty() && std::isspace(static_cast<unsigned char>(secret.back())) != 0) secret.pop_back();
+  if (secret.empty()) return fail(FaultKind::misconfigured, file + ": nothing can be read from it");
+  return secret;
 }
 
 Result<LoadedSettings> load_settings(const std::optional<std::string>& file,
@@ -134,18 +135,11 @@ Result<LoadedSettings> load_settings(const std::optional<std::string>& file,
   if (file) {
     if (auto done = load_file(loaded, *file); !done) return fail(done.error());
   }
-  const std::string token_file_origin = loaded.origin["admin_token_file"];
   if (auto done = load_environment(loaded, environment); !done) return fail(done.error());
   for (const auto& [name, value] : flags) {
     const Setting* const setting = find_setting(name);
     if (!setting) return fail(FaultKind::misconfigured, "unknown setting " + name);
     if (auto done = set(loaded, *setting, value, setting->flag()); !done) return fail(done.error());
-  }
-  // A token in the environment stands above the name of a token file in the settings file.
-  const bool token_is_above =
-      !loaded.settings.admin_token.empty() && loaded.origin["admin_token_file"] == token_file_origin;
-  if (!loaded.settings.admin_token_file.empty() && !token_is_above) {
-    if (auto done = load_token(loaded); !done) return fail(done.error());
   }
   return loaded;
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <thread>
@@ -50,9 +51,78 @@ Setting timed(std::string_view name, std::string_view help, Millis Settings::* m
           [=](const Settings& settings) { return fmt::format("{}", (settings.*member).count()); }};
 }
 
+std::vector<std::string_view> split(std::string_view text, char at) {
+  std::vector<std::string_view> parts;
+  for (std::size_t from = 0; from <= text.size();) {
+    const auto end = std::min(text.find(at, from), text.size());
+    parts.push_back(text.substr(from, end - from));
+    from = end + 1;
+  }
+  return parts;
+}
+
 Setting text(std::string_view name, std::string_view value, std::string_view help, std::string Settings::* member) {
   return {name, value, help,
           [=](Settings& settings, std::string_view given) -> Result<void> {
+            settings.*member = given;
+            return {};
+          },
+          [=](const Settings& settings) { return settings.*member; }};
+}
+
+/// A secret comes from the environment, or from a file that the setting NAME_file names: neither is seen by `ps`.
+Setting secret(std::string_view name, std::string_view help, std::string Settings::* member) {
+  Setting setting = text(name, "TEXT", help, member);
+  setting.secret = true;
+  return setting;
+}
+
+Setting secret_file(std::string_view name, std::string_view help, std::string Settings::* member) {
+  return {name, "FILE", help,
+          [=](Settings& settings, std::string_view given) -> Result<void> {
+            auto secret = read_secret(std::string(given));
+            if (!secret) return fail(secret.error());
+            settings.*member = std::move(*secret);
+            settings.secret_files[std::string(name)] = given;
+            return {};
+          },
+          [=](const Settings& settings) {
+            const auto found = settings.secret_files.find(name);
+            return found == settings.secret_files.end() ? std::string() : found->second;
+          }};
+}
+
+/// KEY=VALUE,...
+Setting listed(std::string_view name, std::string_view value, std::string_view help,
+               std::vector<std::string> Settings::* member) {
+  return {name, value, help,
+          [=](Settings& settings, std::string_view given) -> Result<void> {
+            std::vector<std::string> list;
+            for (const auto part : split(given, ',')) {
+              const auto equals = part.find('=');
+              if (equals == 0 || equals == std::string_view::npos) {
+                return fail(FaultKind::misconfigured, fmt::format("\"{}\" is not {}", part, value));
+              }
+              list.emplace_back(part);
+            }
+            settings.*member = std::move(list);
+            return {};
+          },
+          [=](const Settings& settings) { return fmt::format("{}", fmt::join(settings.*member, ",")); }};
+}
+
+constexpr std::array<std::string_view, 1> kafka_schemes{"kafka"};
+constexpr std::array<std::string_view, 1> mysql_schemes{"mysql"};
+constexpr std::array<std::string_view, 3> redis_schemes{"redis", "redis-sentinel", "redis-cluster"};
+
+/// `none` (what is there without it), or the URL of a server.
+Setting server_url(std::string_view name, std::string_view none, std::string_view form, std::string_view help,
+                   std::string Settings::* member, std::span<const std::string_view> schemes) {
+  return {name, form, help,
+          [=](Settings& settings, std::string_view given) -> Result<void> {
+            if (given != none) {
+              if (auto parsed = parse_server_url(given, schemes, form); !parsed) return fail(parsed.error());
+            }
             settings.*member = given;
             return {};
           },
@@ -85,20 +155,39 @@ std::vector<Setting> make_settings() {
       one_of(
           "role", "all|api|issuer", "what this process does; the embedded form does all of it",
           [](Settings& settings, std::string_view given) -> Result<void> {
-            if (given != "all") {
-              return fail(
-                  FaultKind::misconfigured,
-                  "role \"" + std::string(given) +
-                      "\" needs a journal and a store that processes share; the embedded form runs as role all");
+            if (given != "all" && given != "api" && given != "issuer") {
+              return fail(FaultKind::misconfigured, "role is all, api or issuer, not \"" + std::string(given) + "\"");
             }
             settings.role = given;
             return {};
           },
           [](const Settings& settings) { return settings.role; }),
+      server_url("journal", "sqlite", "kafka://HOST:PORT,.../TOPIC", "where the order of arrival is kept",
+                 &Settings::journal, kafka_schemes),
+      listed("journal_options", "KEY=VALUE,...", "of librdkafka, for TLS and SASL: security.protocol=ssl,...",
+             &Settings::journal_options),
+      secret_file("journal_password_file", "file with the password of SASL", &Settings::journal_password),
+      secret("journal_password", "the password of SASL itself (environment only)", &Settings::journal_password),
+      server_url("store", "sqlite", "mysql://USER@HOST:PORT/DATABASE", "where the coupons are written",
+                 &Settings::store, mysql_schemes),
+      secret_file("store_password_file", "file with the password of the store's user", &Settings::store_password),
+      secret("store_password", "the password of the store's user itself (environment only)", &Settings::store_password),
+      text("store_tls_ca", "FILE", "certificates of the store's authority; then TLS, and the name is checked",
+           &Settings::store_tls_ca),
+      server_url("gate", "none", "redis://[USER@]HOST:PORT", "a filter before the journal, for many processes",
+                 &Settings::gate, redis_schemes),
+      secret_file("gate_password_file", "file with the password of the gate's user", &Settings::gate_password),
+      secret("gate_password", "the password of the gate's user itself (environment only)", &Settings::gate_password),
+      text("gate_tls_ca", "FILE", "certificates of the gate's authority; then TLS, and the name is checked",
+           &Settings::gate_tls_ca),
+      text("gate_prefix", "TEXT", "of the gate's keys: two installations on one Redis differ in it",
+           &Settings::gate_prefix),
+      timed("gate_bypass_ms_max", "without an answer from the gate by then, claims go on without it",
+            &Settings::gate_bypass_ms_max, 1, 10'000),
       address("listen", "where users ask", &Settings::listen),
       address("admin_listen", "where operators ask; without a token on loopback only", &Settings::admin_listen),
-      text("admin_token_file", "FILE", "file with the operators' bearer token", &Settings::admin_token_file),
-      text("admin_token", "TOKEN", "the operators' bearer token itself (environment only)", &Settings::admin_token),
+      secret_file("admin_token_file", "file with the operators' bearer token", &Settings::admin_token),
+      secret("admin_token", "the operators' bearer token itself (environment only)", &Settings::admin_token),
       one_of(
           "identity", "header:NAME", "where the user's name comes from; default header:X-User, on loopback only",
           [](Settings& settings, std::string_view given) -> Result<void> {
@@ -116,12 +205,9 @@ std::vector<Setting> make_settings() {
           "identity_trusted", "NETWORK,...", "who may set that header: addresses and networks of your proxies",
           [](Settings& settings, std::string_view given) -> Result<void> {
             std::vector<std::string> networks;
-            for (std::size_t at = 0; at <= given.size();) {
-              const auto comma = std::min(given.find(',', at), given.size());
-              const auto network = given.substr(at, comma - at);
+            for (const auto network : split(given, ',')) {
               if (auto parsed = Network::parse(network); !parsed) return fail(parsed.error());
               networks.emplace_back(network);
-              at = comma + 1;
             }
             settings.identity_trusted = std::move(networks);
             return {};
@@ -167,8 +253,28 @@ std::vector<Setting> make_settings() {
       timed("write_ms_max", "a client that does not read is cut", &Settings::write_ms_max, 100, hour),
       timed("drain_ms_max", "after SIGTERM: what is in flight may take this long", &Settings::drain_ms_max, 0, hour),
   };
-  for (auto& setting : all) setting.secret = setting.name == "admin_token";
   return all;
+}
+
+/// Processes can share a campaign only by a journal and a store that both reach.
+Result<void> check_topology(const Settings& settings) {
+  const auto needs_both = [](std::string_view what) {
+    return fail(FaultKind::misconfigured,
+                fmt::format("{} needs a journal and a store that processes share: --journal kafka://... and --store "
+                            "mysql://...",
+                            what));
+  };
+  const bool has_store = settings.store != "sqlite";
+  if (settings.is_distributed() != has_store) return needs_both(has_store ? "that store" : "that journal");
+  if (!settings.is_distributed() && settings.role != "all") return needs_both("role " + settings.role);
+  if (!settings.is_distributed() && settings.gate != "none") return needs_both("a gate");
+  if (settings.is_distributed() && parse_server_url(settings.journal, kafka_schemes, "").value().path.empty()) {
+    return fail(FaultKind::misconfigured, "journal names no topic: write kafka://HOST:PORT,.../TOPIC");
+  }
+  if (has_store && parse_server_url(settings.store, mysql_schemes, "").value().path.empty()) {
+    return fail(FaultKind::misconfigured, "store names no database: write mysql://USER@HOST:PORT/DATABASE");
+  }
+  return {};
 }
 
 }  // namespace
@@ -218,7 +324,41 @@ Result<Address> parse_address(std::string_view text) {
   return Address{std::string(host), *port};
 }
 
+Result<ServerUrl> parse_server_url(std::string_view text, std::span<const std::string_view> schemes,
+                                   std::string_view form) {
+  // The text is not repeated: there may be a password in it.
+  const auto no = [&](std::string_view what) {
+    return fail(FaultKind::misconfigured, fmt::format("{}: write {}", what, form));
+  };
+  ServerUrl url;
+  const auto colon = text.find("://");
+  if (colon == std::string_view::npos) return no("this is no URL");
+  url.scheme = text.substr(0, colon);
+  if (std::ranges::find(schemes, url.scheme) == schemes.end()) return no("\"" + url.scheme + "\" is not known here");
+  auto rest = text.substr(colon + 3);
+  if (const auto slash = rest.find('/'); slash != std::string_view::npos) {
+    url.path = rest.substr(slash + 1);
+    rest = rest.substr(0, slash);
+  }
+  if (const auto at = rest.rfind('@'); at != std::string_view::npos) {
+    url.user = rest.substr(0, at);
+    rest = rest.substr(at + 1);
+    if (url.user.find(':') != std::string::npos) {
+      return no("a password does not belong into a URL, but into a file or the environment");
+    }
+  }
+  for (const auto host : split(rest, ',')) {
+    const auto port = host.rfind(':');
+    if (port == std::string_view::npos || port == 0 || !number<std::uint16_t>(host.substr(port + 1), 1, 65535)) {
+      return no(fmt::format("\"{}\" has no port", host));
+    }
+    url.hosts.emplace_back(host);
+  }
+  return url;
+}
+
 Result<void> check_settings(const Settings& settings) {
+  if (auto fits = check_topology(settings); !fits) return fits;
   if (settings.identity.empty() && !settings.listen.is_loopback()) {
     return fail(FaultKind::misconfigured,
                 "on " + settings.listen.text() +

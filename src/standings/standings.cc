@@ -38,8 +38,14 @@ std::optional<Installation> Standings::installation() const {
   return installation_;
 }
 
+Position Standings::position_of(const Campaign& campaign) const {
+  return position(partition_of(campaign.id().view(), installation_.partitions));
+}
+
 Effect Standings::apply(const Shown& shown) {
-  if (shown.position <= position() && !mutant(Mutant::applied_again))
+  MUST(shown.partition < positions_.size(), "an installation with more partitions is refused");
+  std::atomic<Position>& position = positions_[shown.partition];
+  if (shown.position <= position.load(std::memory_order_relaxed) && !mutant(Mutant::applied_again))
     return {.position = shown.position, .stamp = shown.stamp};
   Effect effect{.kind = EffectKind::no_campaign};
   if (const auto* installation = std::get_if<Installation>(&shown.entry)) {
@@ -49,6 +55,8 @@ Effect Standings::apply(const Shown& shown) {
       installed_.store(true, std::memory_order_release);
       effect.kind = EffectKind::installed;
     }
+  } else if (partition_of(campaign_of(shown.entry), installation_.partitions) != shown.partition) {
+    // Elsewhere than where everybody looks for it.
   } else if (const auto* opened = std::get_if<Opened>(&shown.entry)) {
     effect = open(*opened, shown);
   } else if (Campaign* const campaign = find_to_change(campaign_of(shown.entry))) {
@@ -56,7 +64,7 @@ Effect Standings::apply(const Shown& shown) {
   }
   effect.position = shown.position;
   effect.stamp = shown.stamp;
-  position_.store(shown.position, std::memory_order_release);
+  position.store(shown.position, std::memory_order_release);
   return effect;
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -55,7 +57,8 @@ class Standings {
  public:
   explicit Standings(std::uint64_t seed = 0, std::uint32_t campaigns_max = limits::campaigns_limit);
 
-  /// Positions must grow: a position that was applied before has no effect.
+  /// Positions must grow in their partition: a position that was applied before has no effect. Nor has an entry that
+  /// stands in another partition than its campaign's, or before the installation.
   Effect apply(const Shown& shown);
 
   /// Applies a batch and gives each effect to `each`; a third faster than one by one, since what the entries ahead will
@@ -75,8 +78,9 @@ class Standings {
   /// In the order in which they were opened.
   const AppendOnly<std::unique_ptr<Campaign>>& campaigns() const { return campaigns_; }
 
-  /// The position applied last. For any thread.
-  Position position() const { return position_.load(std::memory_order_acquire); }
+  /// The position applied last, of a partition, and of that of a campaign. For any thread.
+  Position position(std::uint32_t partition = 0) const { return positions_[partition].load(std::memory_order_acquire); }
+  Position position_of(const Campaign& campaign) const;
 
   std::optional<Installation> installation() const;
 
@@ -91,7 +95,7 @@ class Standings {
   void extend_chain(Campaign& campaign, const Shown& shown);
 
   const std::uint64_t seed_;
-  std::atomic<Position> position_{0};
+  std::array<std::atomic<Position>, limits::partitions_max> positions_{};
   std::atomic<std::uint64_t> places_{0};
   std::atomic<bool> installed_{false};
   Installation installation_;

@@ -182,7 +182,7 @@ RC_GTEST_PROP(StandingsProperty, equal_the_naive_oracle_after_every_entry, ()) {
   for (const Shown& shown : journal) {
     standings.apply(shown);
     naive.apply(shown);
-    RC_ASSERT(standings.position() == naive.position);
+    RC_ASSERT(standings.position() == naive.positions[0]);
     RC_ASSERT(standings.campaigns().size() == naive.campaigns.size());
     for (const auto& [id, campaign] : naive.campaigns) {
       const Campaign* const ours = standings.find(id);

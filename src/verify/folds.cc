@@ -72,7 +72,7 @@ void compare(Check& check, const Campaign& ours, const NaiveCampaign& naive) {
 void Folds::apply(std::span<const Shown> entries) {
   if (entries.empty()) return;
   entries_ += entries.size();
-  end_ = entries.back().position;
+  for (const Shown& shown : entries) ends_.at(shown.partition) = shown.position;
   if (!only_) {
     standings_.apply(entries, [](const Effect&) {});
     for (const Shown& shown : entries) naive_.apply(shown);
@@ -84,6 +84,10 @@ void Folds::apply(std::span<const Shown> entries) {
     standings_.apply(shown);
     naive_.apply(shown);
   }
+}
+
+Position Folds::end(std::string_view campaign) const {
+  return ends_.at(partition_of(campaign, std::max(naive_.partitions, 1U)));
 }
 
 std::vector<Check> check_folds(const Folds& folds) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -26,14 +27,16 @@ class Folds {
   bool is_about(std::string_view campaign) const { return !only_ || *only_ == campaign; }
 
   std::uint64_t entries() const { return entries_; }
-  Position end() const { return end_; }  ///< of the journal: the last position, of whichever campaign
+
+  /// The last position of the partition in which this campaign is, of whichever campaign of that partition.
+  Position end(std::string_view campaign) const;
 
  private:
   std::optional<std::string> only_;
   Standings standings_;
   Naive naive_;
   std::uint64_t entries_ = 0;
-  Position end_ = 0;
+  std::array<Position, limits::partitions_max> ends_{};  // by partition
 };
 
 }  // namespace firstcome::verify

@@ -2,6 +2,8 @@
 
 #include <openssl/sha.h>
 
+#include <algorithm>
+
 namespace firstcome::verify {
 namespace {
 
@@ -73,9 +75,13 @@ bool counts(NaiveCampaign& c, const Shown& shown) {
 }  // namespace
 
 void Naive::apply(const Shown& shown) {
+  Position& position = positions[shown.partition];
   if (shown.position <= position) return;
   position = shown.position;
+  const auto* const installation = std::get_if<Installation>(&shown.entry);
+  if (installation && partitions == 0) partitions = installation->partitions;
   const auto id = campaign_of(shown.entry);
+  if (partition_of(id, std::max(partitions, 1U)) != shown.partition) return;
   auto found = campaigns.find(id);
   if (const auto* opened = std::get_if<Opened>(&shown.entry)) {
     if (found != campaigns.end()) return;  // an id is used once, for ever

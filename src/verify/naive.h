@@ -58,7 +58,8 @@ class Naive {
   void apply(const Shown& shown);
 
   std::map<std::string, NaiveCampaign, std::less<>> campaigns;
-  Position position = 0;
+  std::map<std::uint32_t, Position> positions;  ///< applied last, by partition
+  std::uint32_t partitions = 0;                 ///< by the first installation; 0: none yet
 
   /// None when no such campaign was opened.
   const NaiveCampaign* find(std::string_view campaign) const;

@@ -114,11 +114,12 @@ class StoreComparison {
         continue;
       }
       course.progress = &row;
-      within_.expect(row.position <= folds_.end(), [&] {
+      const Position end = folds_.end(row.campaign);
+      within_.expect(row.position <= end, [&] {
         return fmt::format("progress of {}: position {}, rank {}; the journal ends at position {}", row.campaign.view(),
-                           row.position, row.rank, folds_.end());
+                           row.position, row.rank, end);
       });
-      if (row.position <= folds_.end()) compare(row, course);
+      if (row.position <= end) compare(row, course);
     }
     for (const auto& [id, course] : courses_) {
       const bool begun = !course.ranks.empty() || (course.campaign_rows > 0 && course.quota_rows > 0);

@@ -259,7 +259,7 @@ TEST(StoreChecks, only_one_campaign_may_be_looked_at) {
   Folds folds("dinner", 16);
   folds.apply(scene::journal());
   EXPECT_EQ(folds.standings().campaigns().size(), 1U);
-  EXPECT_EQ(folds.end(), 15U);
+  EXPECT_EQ(folds.end("dinner"), 15U);
   const auto rows = scene::rows_at(scene::journal(), {{"dinner", 15}});
   EXPECT_EQ(scene::broken(check_folds(folds)).checks, Names{});
   EXPECT_EQ(scene::broken(check_store(folds, rows)).checks, Names{});
