@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "journal/kafka_topic.h"
+#include "model/entry.h"
+
+namespace firstcome {
+
+/// What stands behind the key of a message: who appended it, and as what. Others' keys are others' affair.
+struct KafkaKey {
+  std::uint64_t node = 0;
+  std::uint64_t number = 0;
+  std::array<std::uint8_t, 16> bytes() const;
+  static std::optional<KafkaKey> of(std::span<const std::uint8_t> bytes);
+};
+
+/// Reads a topic as a journal: every entry of every partition from the first one on.
+///
+///   Position   the offset + 1.
+///   Skipped    a message that is no entry of ours, wherever it stands; counted.
+///   Fails      corrupt: a damaged entry, an offset that is gone, a first entry that is no installation, or one of another
+///              installation than partition 0's. misconfigured: an entry of a newer firstcome; a stamp that is not the
+///              broker's.
+///   Threads    one at a time; ends() from another one too.
+class KafkaReader {
+ public:
+  /// Finds the installation, and stands before the first entry. unavailable, timed_out: the brokers cannot be reached.
+  static Result<KafkaReader> open(const KafkaPlace& place);
+
+  const Installation& installation() const { return installation_; }
+
+  struct Read {
+    Shown shown;
+    std::optional<KafkaKey> key;
+  };
+  /// Adds the next entries to `into`; waits for the first one up to `wait`.
+  Result<void> read(Millis wait, std::vector<Read>& into);
+
+  using Ends = std::map<std::uint32_t, std::int64_t>;  ///< by partition: the offset behind the last message
+  Result<Ends> ends(Millis longest);
+
+  /// Has everything up to there been read?
+  bool has_reached(const Ends& ends) const;
+
+  /// Where an offset is that should have been reached by now and is not there: the topic was cut, or made anew.
+  Result<void> check_ends(const Ends& ends) const;
+
+  /// Are the first entries still those that were read? A topic that was deleted and made anew has others.
+  Result<void> check_begin() const;
+
+  std::uint64_t skipped() const { return skipped_; }
+
+ private:
+  KafkaReader(KafkaPlace place, kafka::Consumer consumer, const Installation& installation)
+      : place_(std::move(place)), consumer_(std::move(consumer)), installation_(installation) {}
+  Result<void> take(const kafka::Message& message, std::vector<Read>& into);
+
+  KafkaPlace place_;
+  kafka::Consumer consumer_;
+  Installation installation_;
+  std::vector<std::uint32_t> partitions_;
+  std::vector<bool> installed_;  // by partition
+  std::uint64_t skipped_ = 0;
+};
+
+/// The installation records of partitions 0..partitions-1, where there are any; of partition 0's number of them, if it
+/// has one. corrupt: an entry of ours stands before it, or two differ.
+Result<std::map<std::uint32_t, Installation>> find_installations(const KafkaPlace& place, std::uint32_t partitions);
+
+/// Reads the whole journal once, up to where it ends now, without changing anything, and shows it in batches.
+Result<void> read_kafka_journal(const KafkaPlace& place, const std::function<void(std::span<const Shown>)>& show);
+
+}  // namespace firstcome

@@ -1,0 +1,144 @@
+#include "journal/kafka_topic.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/limits.h"
+#include "journal/kafka_reader.h"
+
+namespace firstcome {
+namespace {
+
+using Config = std::map<std::string, std::string, std::less<>>;
+
+constexpr Millis answer_ms_max{5000};
+constexpr Millis made_ms_max{20'000};  // a topic that was created has a leader by then
+constexpr std::uint32_t replication_wanted = 3;
+
+Config config_of(std::uint32_t replication) {
+  Config config{{"message.timestamp.type", "LogAppendTime"},
+                {"cleanup.policy", "delete"},
+                {"retention.ms", "-1"},
+                {"retention.bytes", "-1"},
+                {"unclean.leader.election.enable", "false"}};
+  if (replication >= replication_wanted) {
+    config["min.insync.replicas"] = std::to_string(replication - 1);
+  } else {
+    config["flush.messages"] = "1";
+  }
+  return config;
+}
+
+std::string_view value_of(const Config& config, std::string_view key) {
+  const auto found = config.find(key);
+  return found == config.end() ? std::string_view() : std::string_view(found->second);
+}
+
+int number_of(std::string_view text) { return text.empty() ? 0 : std::atoi(std::string(text).c_str()); }
+
+std::unexpected<Fault> unfit(const KafkaPlace& place, std::string_view key, std::string_view is, std::string_view wanted,
+                             std::string_view why) {
+  return fail(FaultKind::misconfigured,
+              fmt::format("topic {} has {}={}, and a journal needs {} ({}): kafka-configs.sh --bootstrap-server {} --alter "
+                          "--entity-type topics --entity-name {} --add-config {}={}",
+                          place.topic, key, is.empty() ? "(nothing)" : is, wanted, why, place.access.brokers,
+                          place.topic, key, wanted));
+}
+
+std::string_view why_of(std::string_view key) {
+  if (key == "message.timestamp.type") return "the time of a claim is the broker's, not a client's";
+  if (key == "unclean.leader.election.enable") return "a replica that is behind must not become the leader";
+  if (key == "min.insync.replicas") return "what is acknowledged must be on two brokers";
+  if (key == "flush.messages") return "with fewer than three replicas only the disk holds what was acknowledged";
+  return "entries are never deleted";
+}
+
+Result<void> check_config(const KafkaPlace& place, const kafka::Topic& topic) {
+  for (const auto& [key, wanted] : config_of(topic.replication)) {
+    const auto is = value_of(topic.config, key);
+    const bool fits = key == "min.insync.replicas" ? number_of(is) >= 2 : is == wanted;
+    if (!fits) return unfit(place, key, is, wanted, why_of(key));
+  }
+  return {};
+}
+
+Result<void> check_brokers(kafka::Admin& admin) {
+  auto config = admin.broker_config(answer_ms_max);
+  if (!config) return fail(config.error());
+  if (value_of(*config, "auto.create.topics.enable") != "false") {
+    return fail(FaultKind::misconfigured,
+                "the brokers make topics by themselves, so that a deleted journal would come back as an empty one: set "
+                "auto.create.topics.enable=false in their server.properties");
+  }
+  if (!config->contains("telemetry.max.bytes")) {
+    return fail(FaultKind::misconfigured,
+                "the brokers are older than Kafka 3.7, where a consumer can see what was never acknowledged: upgrade them");
+  }
+  return {};
+}
+
+/// Sends the installation into one partition, and waits until it is there.
+Result<void> install(const KafkaPlace& place, std::uint32_t partition, const Installation& installation) {
+  std::optional<kafka::Producer::Report> told;
+  auto producer = kafka::Producer::open(place.access, place.topic, 10, answer_ms_max,
+                                        [&](const auto& report) { told = report; });
+  if (!producer) return fail(producer.error());
+  std::vector<std::uint8_t> body;
+  encode(installation, body);
+  if (auto sent = producer->send(partition, 1, {}, body); !sent) return sent;
+  producer->flush(made_ms_max);
+  if (told && told->delivery == kafka::Delivery::done) return {};
+  return fail(FaultKind::timed_out, fmt::format("write the installation into {} [{}]: {}; run the command again",
+                                                place.topic, partition, told ? told->why : "no answer"));
+}
+
+}  // namespace
+
+Result<void> check_topic(const KafkaPlace& place, kafka::Admin& admin) {
+  auto topic = admin.describe(place.topic, answer_ms_max);
+  if (!topic) return fail(topic.error());
+  if (!*topic) {
+    return fail(FaultKind::misconfigured,
+                fmt::format("there is no topic {} at {}: firstcome topic create --journal kafka://{}/{}", place.topic,
+                            place.access.brokers, place.access.brokers, place.topic));
+  }
+  if (auto fits = check_config(place, **topic); !fits) return fits;
+  return check_brokers(admin);
+}
+
+Result<std::string> make_topic(const KafkaPlace& place, const NewTopic& wanted, Random& random) {
+  if (wanted.partitions == 0 || wanted.partitions > limits::partitions_max) {
+    return fail(FaultKind::misconfigured, fmt::format("a journal has 1 to {} partitions", limits::partitions_max));
+  }
+  auto admin = kafka::Admin::open(place.access);
+  if (!admin) return fail(admin.error());
+  auto there = admin->describe(place.topic, answer_ms_max);
+  if (!there) return fail(there.error());
+  if (!*there) {
+    auto brokers = admin->brokers(answer_ms_max);
+    if (!brokers) return fail(brokers.error());
+    const std::uint32_t replication = wanted.replication.value_or(std::min(*brokers, replication_wanted));
+    auto made = admin->create(place.topic, wanted.partitions, replication, config_of(replication), made_ms_max);
+    if (!made) return fail(made.error());
+  }
+  if (auto fits = check_topic(place, *admin); !fits) return fail(fits.error());
+
+  // What is there already says how many partitions count; with nothing there, it is as wanted.
+  auto installed = find_installations(place, wanted.partitions);
+  if (!installed) return fail(installed.error());
+  Installation installation{.id = {}, .partitions = wanted.partitions};
+  if (installed->empty()) {
+    for (auto& byte : installation.id) byte = static_cast<std::uint8_t>(random.next());
+  } else {
+    installation = installed->begin()->second;
+  }
+  for (std::uint32_t partition = 0; partition < installation.partitions; ++partition) {
+    if (installed->contains(partition)) continue;
+    if (auto done = install(place, partition, installation); !done) return fail(done.error());
+  }
+  return fmt::format("topic {} at {} is a journal with {} partition{}", place.topic, place.access.brokers,
+                     installation.partitions, installation.partitions == 1 ? "" : "s");
+}
+
+}  // namespace firstcome
