@@ -103,6 +103,10 @@ Result<void> load_environment(LoadedSettings& loaded, const std::map<std::string
     const Setting& setting = all_settings()[static_cast<std::size_t>(known - names.begin())];
     if (auto done = set(loaded, setting, value, name); !done) return done;
   }
+  if (environment.contains("FIRSTCOME_ADMIN_TOKEN") && environment.contains("FIRSTCOME_ADMIN_TOKEN_FILE")) {
+    return fail(FaultKind::misconfigured,
+                "FIRSTCOME_ADMIN_TOKEN and FIRSTCOME_ADMIN_TOKEN_FILE are both set: unset one of them");
+  }
   return {};
 }
 
