@@ -149,7 +149,6 @@ CampaignPatch patch_of(JsonInput& body) {
 
 struct AdminRoutes::Impl {
   Ports ports;
-  Sha256 sha256{};
   Sha256Sum token_sum = sum_of(ports.token);
   struct Asked {
     ExchangeId id;
