@@ -48,6 +48,8 @@ void loop_numbers(metrics::Page& page, const std::vector<const http::Counters*>&
                "Accepts that failed for want of file descriptors, epoll watches or memory.",
                total(&http::Counters::accepts_failed));
   page.counter("firstcome_requests_total", "Well-formed requests.", total(&http::Counters::requests));
+  page.counter("firstcome_requests_unnamed_total", "Requests told 401, since no trusted proxy said who asks.",
+               total(&http::Counters::unnamed));
   page.counter("firstcome_requests_malformed_total", "Requests refused before anybody looked at what they want.",
                sum(loops, [](const auto& loop) {
                  std::uint64_t all = 0;

@@ -26,6 +26,7 @@ class Server {
 
   std::string public_address() const;  ///< with the real port, where 0 was asked for
   std::string admin_address() const;
+  bool is_new() const;          ///< no campaign was ever made here
   std::string summary() const;  ///< "3 campaigns, 120 winners"
 
   /// Refuses new claims, answers what is in flight (at most drain_ms_max), closes the files. Coupons that are owed then

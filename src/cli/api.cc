@@ -18,6 +18,23 @@ std::string without_slash(std::string url) {
   return url;
 }
 
+/// As the server finds its own: a flag stands above the environment, which may not say it twice. Empty: none.
+Result<std::string> admin_token(const Words& words) {
+  const auto read = [](const std::string& file, std::string_view named_by) -> Result<std::string> {
+    auto token = read_secret(file);
+    if (!token) return fail(std::move(token.error()).within(std::string(named_by)));
+    return token;
+  };
+  if (const auto file = words.get("--admin-token-file")) return read(*file, "--admin-token-file");
+  const std::string token = from_environment("FIRSTCOME_ADMIN_TOKEN", "");
+  const std::string file = from_environment("FIRSTCOME_ADMIN_TOKEN_FILE", "");
+  if (!token.empty() && !file.empty()) {
+    return fail(FaultKind::misconfigured,
+                "FIRSTCOME_ADMIN_TOKEN and FIRSTCOME_ADMIN_TOKEN_FILE are both set: unset one of them");
+  }
+  return file.empty() ? token : read(file, "FIRSTCOME_ADMIN_TOKEN_FILE");
+}
+
 }  // namespace
 
 Result<Api> Api::from(const Words& words) {
@@ -25,12 +42,9 @@ Result<Api> Api::from(const Words& words) {
   api.url_ = without_slash(words.get_or("--url", from_environment("FIRSTCOME_URL", "http://127.0.0.1:8080")));
   api.admin_url_ =
       without_slash(words.get_or("--admin-url", from_environment("FIRSTCOME_ADMIN_URL", "http://127.0.0.1:8081")));
-  api.admin_token_ = from_environment("FIRSTCOME_ADMIN_TOKEN", "");
-  if (const auto file = words.get("--admin-token-file")) {
-    auto token = read_token(*file);
-    if (!token) return fail(std::move(token.error()).within("--admin-token-file"));
-    api.admin_token_ = std::move(*token);
-  }
+  auto token = admin_token(words);
+  if (!token) return fail(std::move(token).error());
+  api.admin_token_ = std::move(*token);
   return api;
 }
 
@@ -74,7 +88,8 @@ std::vector<Argument> public_arguments() {
 
 std::vector<Argument> admin_arguments() {
   return {{"--admin-url", "URL", "the server's admin listener (FIRSTCOME_ADMIN_URL, http://127.0.0.1:8081)"},
-          {"--admin-token-file", "FILE", "file with its token (FIRSTCOME_ADMIN_TOKEN)"},
+          {"--admin-token-file", "FILE",
+           "file with its token (FIRSTCOME_ADMIN_TOKEN_FILE, or the token in FIRSTCOME_ADMIN_TOKEN)"},
           {"--json", "", "print JSON"}};
 }
 

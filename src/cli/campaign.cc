@@ -87,6 +87,11 @@ int patch(const Words& words, const Json& body) {
   return answer(words, api->ask_admin("PATCH", "/v1/campaigns/" + words.get_or("CAMPAIGN", ""), body));
 }
 
+int close(const Words& words) {
+  if (const auto time = words.get("--at")) return patch(words, {{"closes_at", *time}});
+  return patch(words, {{"closed", true}});
+}
+
 int raise(const Words& words) {
   const auto quota = words.count("--quota", 0, 1);
   if (!quota) return complain(quota.error());
@@ -116,8 +121,9 @@ std::vector<Command> campaign_commands() {
        [](const Words& words) { return patch(words, {{"paused", true}}); }},
       {"campaign resume", "take claims again", with({by_name}, admin_arguments()),
        [](const Words& words) { return patch(words, {{"paused", false}}); }},
-      {"campaign close", "end it, for ever", with({by_name}, admin_arguments()),
-       [](const Words& words) { return patch(words, {{"closed", true}}); }},
+      {"campaign close", "end it, for ever",
+       with({by_name, {"--at", "TIME", "then, not now; until then another time may be given"}}, admin_arguments()),
+       close},
   };
 }
 

@@ -73,8 +73,10 @@ void greet(const Server& server, const Settings& settings) {
       "  users ask    http://%s\n"
       "  operators    http://%s\n"
       "  data         %s\n"
-      "  a first campaign:  firstcome campaign create lunch --quota 100%s\n",
+      "  %s%s\n",
       server.summary().c_str(), server.public_address().c_str(), server.admin_address().c_str(), settings.data.c_str(),
+      server.is_new() ? "a first campaign:  firstcome campaign create lunch --quota 100"
+                      : "its campaigns:     firstcome campaign list",
       server.admin_address() == "127.0.0.1:8081" ? "" : (" --admin-url http://" + server.admin_address()).c_str());
 }
 

@@ -1,5 +1,6 @@
 #include "verify/verify.h"
 
+#include <algorithm>
 #include <cstdio>
 
 #include "cli/command.h"
@@ -17,6 +18,10 @@ int verify(const Words& words) {
   options.skew = std::chrono::milliseconds(*skew);
   const auto report = verify::verify_folder(options);
   if (!report) return complain(report.error());
+  const auto compared = std::ranges::find(report->checks, "every won is held", &verify::Check::name);
+  if (compared != report->checks.end() && compared->checked == 0) {
+    std::fprintf(stderr, "firstcome: nobody won in these histories: are they of this folder, and of this campaign?\n");
+  }
   std::printf(
       "%s", words.has("--json") ? (verify::render_json(*report) + "\n").c_str() : verify::render_text(*report).c_str());
   return report->exact() ? exit_fine : exit_broken;

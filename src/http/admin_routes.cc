@@ -136,6 +136,7 @@ CampaignPatch patch_of(JsonInput& body) {
                       .closes_at = time_of(body, "closes_at"),
                       .paused = body.truth("paused"),
                       .closed = body.truth("closed").value_or(false)};
+  body.refuse_nulls();
   if (patch.quota == 0U) body.refuse("quota must be at least 1");
   if (body.has("closed") && !patch.closed) body.refuse("closed can only become true: a campaign is closed for ever");
   if (!patch.quota && !patch.closes_at && !patch.paused && !patch.closed) {
@@ -148,7 +149,6 @@ CampaignPatch patch_of(JsonInput& body) {
 
 struct AdminRoutes::Impl {
   Ports ports;
-  Sha256 sha256{};
   Sha256Sum token_sum = sum_of(ports.token);
   struct Asked {
     ExchangeId id;

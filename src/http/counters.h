@@ -32,6 +32,7 @@ struct alignas(64) Counters {
   Counter connections_refused;  ///< beyond the limit, closed at once
   Counter accepts_failed;       ///< too few file descriptors or epoll watches, or no memory
   Counter requests;             ///< well-formed ones
+  Counter unnamed;              ///< of those, told 401: no trusted proxy said who asks
   Counter exchanges_waiting;    ///< now
   Counter clients_left;         ///< by themselves, while their exchange waited
   Counter idle_closed;

@@ -88,6 +88,14 @@ const JsonInput::Value* JsonInput::find(std::string_view name) const {
   return found == members_.end() ? nullptr : &found->second;
 }
 
+void JsonInput::refuse_nulls() {
+  for (const auto& [name, value] : members_) {
+    if (std::holds_alternative<std::monostate>(value)) {
+      refuse(fmt::format("{} is null: leave out what is not to be changed; nothing can be taken away", name));
+    }
+  }
+}
+
 std::optional<std::string> JsonInput::text(std::string_view name) {
   const Value* const value = find(name);
   if (!value || std::holds_alternative<std::monostate>(*value)) return {};

@@ -27,6 +27,9 @@ class JsonInput {
 
   bool has(std::string_view name) const { return find(name) != nullptr; }
 
+  /// For a change, where a null could be meant as "take it away": the first one is refused.
+  void refuse_nulls();
+
   /// For rules between fields; the first refusal stays.
   void refuse(std::string detail) { refuse("bad-field", std::move(detail)); }
 

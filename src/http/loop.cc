@@ -276,5 +276,6 @@ void Loop::drain(Millis longest) {
 void Loop::stop() { impl_->io.stop(); }
 
 const Counters& Loop::counters() const { return impl_->common.counters; }
+Counters& Loop::counters() { return impl_->common.counters; }
 
 }  // namespace firstcome::http

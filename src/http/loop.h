@@ -55,6 +55,7 @@ class Loop {
   void stop();
 
   const Counters& counters() const;
+  Counters& counters();  ///< for what its handlers count, on the loop's thread
 
  private:
   struct Impl;

@@ -52,7 +52,10 @@ void PublicRoutes::on_request(const Request& request, Exchange& exchange) {
   if (segment->rest.empty()) return impl_->campaign(request, exchange, segment->text);
 
   const auto user = impl_->ports.identity.user_of(request.peer.address, request.fields);
-  if (!user) return exchange.answer(no_identity(user.error(), request.peer));
+  if (!user) {
+    impl_->ports.loop.counters().unnamed.add();
+    return exchange.answer(no_identity(user.error(), request.peer));
+  }
   if (is_claim) return impl_->claim(request, exchange, segment->text, *user);
   exchange.answer(impl_->answers.of_status(impl_->ports.desk.status(segment->text, *user)));
 }

@@ -470,9 +470,9 @@ TEST_F(RoutesTest, what_may_be_changed_is_changed) {
   EXPECT_EQ(Json::parse(raised.body)["closes_at"], "2099-01-01T00:00:00.000Z");
   EXPECT_EQ(ask(admin_port_, patch(R"({"quota":7,"paused":true})")).status, 200);
   expect_problem(ask(admin_port_, patch(R"({"quota":6})")), 409, "quota-not-raised");
-  for (const auto* body :
-       {"{}", R"({"quota":0})", R"({"quota":1000000000})", R"({"closed":false})", R"({"paused":1})",
-        R"({"closes_at":null})", R"({"closes_at":"late"})", R"({"id":"other"})", R"({"quota":8,"quota":9})"}) {
+  for (const auto* body : {"{}", R"({"quota":0})", R"({"quota":1000000000})", R"({"closed":false})", R"({"paused":1})",
+                           R"({"closes_at":null})", R"({"quota":8,"closes_at":null})", R"({"closes_at":"late"})",
+                           R"({"id":"other"})", R"({"quota":8,"quota":9})"}) {
     expect_problem(ask(admin_port_, patch(body)), 400, "bad-field");
   }
   expect_problem(ask(admin_port_, patch("{")), 400, "bad-json");

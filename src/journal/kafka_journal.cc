@@ -66,20 +66,21 @@ Result<void> KafkaJournal::start(Follower& follower) {
   if (!ends) return fail(ends.error());
   Uptime until = options_.clock.uptime() + start_ms_max;
   while (!reader_.has_reached(*ends)) {
-    read_.clear();
-    if (auto read = reader_.read(Millis(100), read_); !read) return read;
-    if (!read_.empty()) until = options_.clock.uptime() + start_ms_max;
+    messages_.clear();
+    if (auto read = reader_.read(Millis(100), messages_); !read) return read;
+    if (!messages_.empty()) until = options_.clock.uptime() + start_ms_max;
     if (options_.clock.uptime() >= until) {
       return fail(FaultKind::timed_out,
                   fmt::format("read topic {}: its end is known, but no messages come", options_.place.topic));
     }
-    show(read_);
+    show(messages_);
   }
   {
     std::lock_guard lock(producer_mutex_);
     closed_ = false;
   }
   watching_ = true;
+  read_ = reader_.reached();
   looked_at_ = options_.clock.uptime();
   watcher_ = std::thread([this] { watch(); });
   thread_ = std::thread([this] { run(); });
@@ -169,12 +170,12 @@ void KafkaJournal::run() {
 
 /// False: the journal is lost.
 bool KafkaJournal::step(Millis wait) {
-  read_.clear();
-  if (auto read = reader_.read(wait, read_); !read) {
+  messages_.clear();
+  if (auto read = reader_.read(wait, messages_); !read) {
     lose(read.error());
     return false;
   }
-  show(read_);
+  show(messages_);
   settle_reports();
   hear();
   return !lost_;
@@ -189,11 +190,11 @@ void KafkaJournal::show(std::span<KafkaReader::Read> read) {
     for (auto& one : read) {
       if (one.key && one.key->node == node_) {
         const auto found = pending_.find(one.key->number);
-        if (found != pending_.end()) {
+        if (found != pending_.end() && now >= found->second.sent) {
           // Between the two moments of our clock the brokers' one stood at the stamp.
           offset_ = std::clamp(offset_, one.shown.stamp - now, one.shown.stamp - found->second.sent);
-          pending_.erase(found);
         }
+        if (found != pending_.end()) pending_.erase(found);
       }
       batch_.push_back(std::move(one.shown));
     }
@@ -204,6 +205,10 @@ void KafkaJournal::show(std::span<KafkaReader::Read> read) {
     stats_.entries += batch_.size();
     stats_.batch_entries_last = batch_.size();
     stats_.skipped = reader_.skipped();
+  }
+  {
+    std::lock_guard lock(watch_mutex_);
+    read_ = reader_.reached();
   }
   follower_->shown(batch_);
 }
@@ -241,7 +246,7 @@ void KafkaJournal::hear() {
   }
   if (fault) return lose(*fault);
   if (!look) return;
-  if (auto whole = reader_.check_ends(look->ends); !whole) return lose(whole.error());
+  if (auto whole = reader_.check_ends(look->read_before, look->ends); !whole) return lose(whole.error());
   if (!reader_.has_reached(look->ends)) return;
   {
     std::lock_guard lock(watch_mutex_);
@@ -277,6 +282,7 @@ void KafkaJournal::watch() {
   while (watching_) {
     watch_wakes_.wait_for(lock, look_every, [this] { return !watching_; });
     if (!watching_) return;
+    const KafkaReader::Ends read_before = read_;
     lock.unlock();
     const Time asked = options_.clock.now();
     auto ends = reader_.ends(answer_ms_max);
@@ -292,7 +298,11 @@ void KafkaJournal::watch() {
     if (fault) check_fault_ = fault;
     if (!ends) continue;
     looked_at_ = options_.clock.uptime();
-    look_ = Look{.asked = asked, .ends = std::move(*ends)};
+    lag_ = 0;
+    for (const auto& [partition, end] : *ends) {
+      lag_ += static_cast<std::uint64_t>(std::max<std::int64_t>(end - read_.at(partition), 0));
+    }
+    look_ = Look{.asked = asked, .read_before = read_before, .ends = std::move(*ends)};
   }
 }
 
@@ -326,6 +336,7 @@ KafkaJournal::KafkaStats KafkaJournal::kafka_stats() const {
     stats = kafka_stats_;
   }
   std::lock_guard lock(watch_mutex_);
+  stats.lag_entries = lag_;
   stats.silent_seconds = std::chrono::duration<double>(options_.clock.uptime() - looked_at_).count();
   return stats;
 }

@@ -80,6 +80,7 @@ class KafkaJournal final : public Journal {
   };
   struct Look {  // of the thread that looks where the topic ends
     Time asked;
+    KafkaReader::Ends read_before;
     KafkaReader::Ends ends;
   };
 
@@ -126,6 +127,7 @@ class KafkaJournal final : public Journal {
 
   mutable std::mutex watch_mutex_;
   std::condition_variable watch_wakes_;
+  KafkaReader::Ends read_;  // up to where, as the watching thread may know it
   std::optional<Look> look_;
   std::optional<Fault> check_fault_;
   bool watching_ = false;
@@ -133,7 +135,7 @@ class KafkaJournal final : public Journal {
   std::uint64_t lag_ = 0;
 
   Millis offset_{0};  // the brokers' clock minus ours
-  std::vector<KafkaReader::Read> read_;
+  std::vector<KafkaReader::Read> messages_;
   std::vector<Shown> batch_;
   Uptime heard_at_{};
   std::atomic<bool> stopping_{false};

@@ -172,9 +172,15 @@ bool KafkaReader::has_reached(const Ends& ends) const {
   return std::ranges::all_of(ends, [&](const auto& end) { return consumer_.reached(end.first) >= end.second; });
 }
 
-Result<void> KafkaReader::check_ends(const Ends& ends) const {
+KafkaReader::Ends KafkaReader::reached() const {
+  Ends ends;
+  for (const std::uint32_t partition : partitions_) ends[partition] = consumer_.reached(partition);
+  return ends;
+}
+
+Result<void> KafkaReader::check_ends(const Ends& read_before, const Ends& ends) const {
   for (const auto& [partition, end] : ends) {
-    const std::int64_t reached = consumer_.reached(partition);
+    const std::int64_t reached = read_before.at(partition);
     if (end >= reached) continue;
     return damaged(place_, partition, end,
                    fmt::format("the partition ends here, but entries up to position {} have been shown: the topic was "

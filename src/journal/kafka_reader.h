@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -50,8 +51,11 @@ class KafkaReader {
   /// Has everything up to there been read?
   bool has_reached(const Ends& ends) const;
 
-  /// Where an offset is that should have been reached by now and is not there: the topic was cut, or made anew.
-  Result<void> check_ends(const Ends& ends) const;
+  /// Up to where each partition has been read.
+  Ends reached() const;
+
+  /// What had been read before its end was asked for must be there; else the topic was cut, or made anew.
+  Result<void> check_ends(const Ends& read_before, const Ends& ends) const;
 
   /// Are the first entries still those that were read? A topic that was deleted and made anew has others.
   Result<void> check_begin() const;

@@ -71,6 +71,10 @@ TEST_F(SettingsTest, a_token_goes_over_a_token_file_that_a_lower_layer_names) {
   const auto flag = load_settings({}, {{"FIRSTCOME_ADMIN_TOKEN", "newer"}}, {{"admin_token_file", token_file}});
   EXPECT_EQ(flag->settings.admin_token, "of-the-file");
   EXPECT_EQ(flag->origin.at("admin_token"), "admin_token_file " + token_file);
+  const auto both =
+      load_settings({}, {{"FIRSTCOME_ADMIN_TOKEN", "newer"}, {"FIRSTCOME_ADMIN_TOKEN_FILE", token_file}}, {});
+  ASSERT_FALSE(both);
+  EXPECT_EQ(both.error().what, "FIRSTCOME_ADMIN_TOKEN and FIRSTCOME_ADMIN_TOKEN_FILE are both set: unset one of them");
 }
 
 TEST_F(SettingsTest, an_unknown_variable_is_refused) {

@@ -120,7 +120,7 @@ void Standings::extend_chain(Campaign& campaign, const Shown& shown) {
   std::memcpy(bytes + sizeof(Chain), &shown.position, sizeof shown.position);
   std::memcpy(bytes + sizeof(Chain) + sizeof shown.position, &stamp, sizeof stamp);
   const std::size_t size = encode(shown.entry, EntryBuffer(bytes + head_bytes, entry_bytes_max));
-  campaign.chain_ = sha256_({bytes, head_bytes + size});
+  campaign.chain_ = sha256({bytes, head_bytes + size});
 }
 
 }  // namespace firstcome

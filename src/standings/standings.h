@@ -101,7 +101,6 @@ class Standings {
   Installation installation_;
   AppendOnly<std::unique_ptr<Campaign>> campaigns_;
   std::vector<std::atomic<Campaign*>> index_;  // open addressing, insert-only
-  Sha256 sha256_;
 };
 
 }  // namespace firstcome

@@ -250,6 +250,7 @@ class Busy(unittest.TestCase):
             answer = server.claim("proxy", "alice")
             self.assertEqual(answer.status, 401, answer)
             self.assertIn("127.0.0.1", answer.text())
+            self.assertIn("firstcome_requests_unnamed_total 1\n", server.admin("GET", "/metrics").text())
 
     def test_another_header(self):
         with Server("--identity", "header:X-Member") as server:

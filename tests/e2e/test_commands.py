@@ -55,6 +55,8 @@ class Commands(unittest.TestCase):
         self.assertEqual(self.json("campaign", "raise", "life", "--quota", "3", *admin)["quota"], 3)
         lowered = run("campaign", "raise", "life", "--quota", "1", *admin)
         self.assertEqual(lowered.returncode, 1, lowered)
+        at = "2099-01-01T00:00:00.000Z"
+        self.assertEqual(self.json("campaign", "close", "life", "--at", at, *admin)["closes_at"], at)
         self.assertEqual(self.json("campaign", "close", "life", *admin)["state"], "closed")
         self.assertEqual(self.json("campaign", "show", "life", *admin)["quota"], 3)
         closed = run("claim", "life", "--user", "bob", *public)
@@ -85,6 +87,8 @@ class Commands(unittest.TestCase):
             self.assertIs(proof["exact"], True)
             (campaign,) = proof["campaigns"]
             self.assertEqual((campaign["campaign"], campaign["quota"], campaign["sealed"]), ("proof", 50, True))
+            other = run("verify", "--data", self.server.data, "--campaign", "proof", "--history", "/dev/null")
+            self.assertIn("nobody won in these histories", other.stderr)
             for check in proof["checks"]:
                 self.assertIs(check["ok"], True, check)
                 self.assertIn("name", check)
@@ -160,6 +164,11 @@ class Commands(unittest.TestCase):
                 self.assertEqual(none.returncode, 1, none)
                 self.assertIn("token", none.stderr)
                 self.fine("campaign", "list", *admin, "--admin-token-file", token.name)
+                named = {"FIRSTCOME_ADMIN_TOKEN_FILE": token.name}
+                self.assertEqual(run("campaign", "list", *admin, environment=named).returncode, 0)
+                both = run("campaign", "list", *admin, environment=named | {"FIRSTCOME_ADMIN_TOKEN": "other"})
+                self.assertEqual(both.returncode, 2, both)
+                self.assertIn("unset one of them", both.stderr)
 
     def test_completion(self):
         script = self.fine("completion", "bash")
