@@ -1,14 +1,25 @@
 #include "cli/server_settings.h"
 
+#include <algorithm>
+
 namespace firstcome::cli {
 
-std::vector<Argument> server_arguments() {
+std::vector<Argument> server_arguments(const std::vector<std::string_view>& only) {
   std::vector<Argument> arguments{{"--config", "FILE", "settings in TOML (FIRSTCOME_CONFIG)"}};
   for (const auto& setting : all_settings()) {
-    if (setting.secret) continue;
+    if (setting.secret || (!only.empty() && std::ranges::find(only, setting.name) == only.end())) continue;
     arguments.push_back({setting.flag(), std::string(setting.value), std::string(setting.help)});
   }
   return arguments;
+}
+
+Result<KafkaPlace> kafka_place(const Settings& settings) {
+  const auto url = parse_journal_url(settings);
+  if (!url) return fail(url.error());
+  KafkaPlace place{.access = {.brokers = {}, .options = settings.journal_options, .password = settings.journal_password},
+                   .topic = url->path};
+  for (const auto& host : url->hosts) place.access.brokers += (place.access.brokers.empty() ? "" : ",") + host;
+  return place;
 }
 
 Result<LoadedSettings> load_server_settings(const Words& words) {

@@ -268,10 +268,10 @@ Result<void> check_topology(const Settings& settings) {
   if (settings.is_distributed() != has_store) return needs_both(has_store ? "that store" : "that journal");
   if (!settings.is_distributed() && settings.role != "all") return needs_both("role " + settings.role);
   if (!settings.is_distributed() && settings.gate != "none") return needs_both("a gate");
-  if (settings.is_distributed() && parse_server_url(settings.journal, kafka_schemes, "").value().path.empty()) {
+  if (settings.is_distributed() && parse_journal_url(settings).value().path.empty()) {
     return fail(FaultKind::misconfigured, "journal names no topic: write kafka://HOST:PORT,.../TOPIC");
   }
-  if (has_store && parse_server_url(settings.store, mysql_schemes, "").value().path.empty()) {
+  if (has_store && parse_store_url(settings).value().path.empty()) {
     return fail(FaultKind::misconfigured, "store names no database: write mysql://USER@HOST:PORT/DATABASE");
   }
   return {};
@@ -355,6 +355,16 @@ Result<ServerUrl> parse_server_url(std::string_view text, std::span<const std::s
     url.hosts.emplace_back(host);
   }
   return url;
+}
+
+Result<ServerUrl> parse_journal_url(const Settings& settings) {
+  return parse_server_url(settings.journal, kafka_schemes, "kafka://HOST:PORT,.../TOPIC");
+}
+Result<ServerUrl> parse_store_url(const Settings& settings) {
+  return parse_server_url(settings.store, mysql_schemes, "mysql://USER@HOST:PORT/DATABASE");
+}
+Result<ServerUrl> parse_gate_url(const Settings& settings) {
+  return parse_server_url(settings.gate, redis_schemes, "redis://[USER@]HOST:PORT");
 }
 
 Result<void> check_settings(const Settings& settings) {

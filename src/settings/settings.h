@@ -38,6 +38,11 @@ struct ServerUrl {
 Result<ServerUrl> parse_server_url(std::string_view text, std::span<const std::string_view> schemes,
                                    std::string_view form);
 
+struct Settings;
+Result<ServerUrl> parse_journal_url(const Settings& settings);  ///< misconfigured: it is `sqlite`
+Result<ServerUrl> parse_store_url(const Settings& settings);
+Result<ServerUrl> parse_gate_url(const Settings& settings);
+
 /// Everything that can be set of a server. The registry (all_settings) gives each its name, its help and its bounds.
 struct Settings {
   std::string data = "./data";
