@@ -103,7 +103,12 @@ Result<void> load_environment(LoadedSettings& loaded, const std::map<std::string
     const Setting& setting = all_settings()[static_cast<std::size_t>(known - names.begin())];
     if (auto done = set(loaded, setting, value, name); !done) return done;
   }
-  if (environment.contains("FIRSTCOME_ADMIN_TOKEN") && environment.contains("FIRSTCOME_ADMIN_TOKEN_FILE")) {
+  // An empty one is as good as none: that is how compose files and units leave a variable out.
+  const auto says = [&](const char* name) {
+    const auto found = environment.find(name);
+    return found != environment.end() && !found->second.empty();
+  };
+  if (says("FIRSTCOME_ADMIN_TOKEN") && says("FIRSTCOME_ADMIN_TOKEN_FILE")) {
     return fail(FaultKind::misconfigured,
                 "FIRSTCOME_ADMIN_TOKEN and FIRSTCOME_ADMIN_TOKEN_FILE are both set: unset one of them");
   }
