@@ -334,7 +334,7 @@ Result<std::unique_ptr<Server>> Server::start(const Settings& settings) {
 std::string Server::public_address() const { return parts_->public_address; }
 std::string Server::admin_address() const { return parts_->admin_address; }
 
-bool Server::is_new() const { return parts_->standings->campaigns().size() == 0; }
+bool Server::is_new() const { return parts_->standings->campaigns().empty(); }
 
 std::string Server::summary() const {
   std::uint64_t winners = 0;

@@ -1,4 +1,5 @@
-// What everybody stands on: times are read as people write them, a mailbox has a bound, a typo finds its word.
+// What everybody stands on: times are read as people write them, a mailbox has a bound, a typo finds its word,
+// a hash is the standard's.
 #include <gtest/gtest.h>
 
 #include <thread>
@@ -7,9 +8,25 @@
 #include "base/log.h"
 #include "base/mailbox.h"
 #include "base/nearest.h"
+#include "base/sha256.h"
 
 namespace firstcome {
 namespace {
+
+// FIPS 180-4's examples, of one block and of two.
+TEST(Sha256, is_that_of_the_standard) {
+  const auto hex_of = [](std::string_view text) {
+    std::string hex;
+    for (const std::uint8_t byte : sha256({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()})) {
+      hex += "0123456789abcdef"[byte >> 4];
+      hex += "0123456789abcdef"[byte & 15];
+    }
+    return hex;
+  };
+  EXPECT_EQ(hex_of("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(hex_of("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"),
+            "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+}
 
 TEST(Clock, reads_and_writes_rfc_3339) {
   const auto time = parse_rfc3339("2026-11-24T18:00:00+09:00");

@@ -18,21 +18,16 @@ std::string without_slash(std::string url) {
   return url;
 }
 
-/// As the server finds its own: a flag stands above the environment, which may not say it twice. Empty: none.
+/// Found as a server finds its own; empty: none.
 Result<std::string> admin_token(const Words& words) {
-  const auto read = [](const std::string& file, std::string_view named_by) -> Result<std::string> {
-    auto token = read_secret(file);
-    if (!token) return fail(std::move(token.error()).within(std::string(named_by)));
-    return token;
-  };
-  if (const auto file = words.get("--admin-token-file")) return read(*file, "--admin-token-file");
-  const std::string token = from_environment("FIRSTCOME_ADMIN_TOKEN", "");
-  const std::string file = from_environment("FIRSTCOME_ADMIN_TOKEN_FILE", "");
-  if (!token.empty() && !file.empty()) {
-    return fail(FaultKind::misconfigured,
-                "FIRSTCOME_ADMIN_TOKEN and FIRSTCOME_ADMIN_TOKEN_FILE are both set: unset one of them");
+  std::map<std::string, std::string> environment, flags;
+  for (const char* const name : {"FIRSTCOME_ADMIN_TOKEN", "FIRSTCOME_ADMIN_TOKEN_FILE"}) {
+    if (auto value = from_environment(name, ""); !value.empty()) environment[name] = std::move(value);
   }
-  return file.empty() ? token : read(file, "FIRSTCOME_ADMIN_TOKEN_FILE");
+  if (const auto file = words.get("--admin-token-file")) flags["admin_token_file"] = *file;
+  auto loaded = load_settings({}, environment, flags);
+  if (!loaded) return fail(std::move(loaded).error());
+  return std::move(loaded->settings.admin_token);
 }
 
 }  // namespace

@@ -107,9 +107,14 @@ Result<void> load_environment(LoadedSettings& loaded, const std::map<std::string
     const Setting& setting = all_settings()[static_cast<std::size_t>(known - names.begin())];
     if (auto done = set(loaded, setting, value, name); !done) return done;
   }
+  // An empty one is as good as none: that is how compose files and units leave a variable out.
+  const auto says = [&](const std::string& name) {
+    const auto found = environment.find(name);
+    return found != environment.end() && !found->second.empty();
+  };
   for (const auto& setting : all_settings()) {
     const std::string secret = setting.environment();
-    if (setting.secret && environment.contains(secret) && environment.contains(secret + "_FILE")) {
+    if (setting.secret && says(secret) && says(secret + "_FILE")) {
       return fail(FaultKind::misconfigured, secret + " and " + secret + "_FILE are both set: unset one of them");
     }
   }

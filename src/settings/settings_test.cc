@@ -75,6 +75,9 @@ TEST_F(SettingsTest, a_token_goes_over_a_token_file_that_a_lower_layer_names) {
       load_settings({}, {{"FIRSTCOME_ADMIN_TOKEN", "newer"}, {"FIRSTCOME_ADMIN_TOKEN_FILE", token_file}}, {});
   ASSERT_FALSE(both);
   EXPECT_EQ(both.error().what, "FIRSTCOME_ADMIN_TOKEN and FIRSTCOME_ADMIN_TOKEN_FILE are both set: unset one of them");
+  const auto empty = load_settings({}, {{"FIRSTCOME_ADMIN_TOKEN", ""}, {"FIRSTCOME_ADMIN_TOKEN_FILE", token_file}}, {});
+  ASSERT_TRUE(empty) << empty.error().what;
+  EXPECT_EQ(empty->settings.admin_token, "of-the-file");
 }
 
 TEST_F(SettingsTest, an_unknown_variable_is_refused) {

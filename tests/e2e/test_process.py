@@ -66,7 +66,11 @@ class Start(Folder):
         with Server(folder=self.folder) as server:
             for words in (f"127.0.0.1:{server.port}", f"127.0.0.1:{server.admin_port}", str(self.data),
                           "firstcome campaign create"):
-                self.assertIn(words, server.text())
+                wait_for(words, lambda words=words: words in server.text())
+            server.create("lunch", 5)
+        with Server(folder=self.folder) as server:
+            wait_for("what there is", lambda: "firstcome campaign list" in server.text())
+            self.assertNotIn("firstcome campaign create", server.text())
 
     def test_port_in_use(self):
         with socket.create_server(("127.0.0.1", 0)) as taken:
