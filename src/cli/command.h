@@ -66,6 +66,7 @@ std::vector<Command> rush_commands();
 std::vector<Command> verify_commands();
 std::vector<Command> parked_commands();
 std::vector<Command> topic_commands();
+std::vector<Command> store_commands();
 std::vector<Command> config_commands();
 std::vector<Command> health_commands();
 std::vector<Command> completion_commands();

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cstdlib>
 
 #include "base/failpoint.h"
@@ -123,13 +122,10 @@ Result<std::optional<InstallationId>> SqliteStore::installation() {
   const auto step = read_installation_.step();
   if (step == Step::failed) return failed("read the store's installation");
   if (step == Step::done) return std::nullopt;
-  InstallationId id{};
-  const auto bytes = read_installation_.blob(0);
-  const bool right = bytes.size() == id.size();
-  if (right) std::ranges::copy(bytes, id.begin());
+  auto id = firstcome::read_installation(read_installation_);
   read_installation_.reset();
-  if (!right) return fail(FaultKind::corrupt, "store.db: the installation was not written by firstcome");
-  return id;
+  if (!id) return fail(id.error());
+  return *id;
 }
 
 Result<void> SqliteStore::adopt(const InstallationId& id) {

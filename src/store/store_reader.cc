@@ -2,31 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 namespace firstcome {
 namespace {
 
 constexpr std::size_t batch_rows = 4096;
-
-Result<QuotaRow> read_quota(const sqlite::Statement& row) {
-  const auto quota = row.integer(1);
-  if (!is_campaign_id(row.text(0)) || quota < 1 || quota > UINT32_MAX) {
-    return fail(FaultKind::corrupt,
-                fmt::format("store.db, campaign_quota of {}: {} was not written by firstcome", row.text(0), quota));
-  }
-  return QuotaRow{row.text(0), static_cast<std::uint32_t>(quota)};
-}
-
-Result<InstallationId> read_id(const sqlite::Statement& row) {
-  InstallationId id{};
-  const auto bytes = row.blob(0);
-  if (bytes.size() != id.size()) {
-    return fail(FaultKind::corrupt, "store.db: the installation was not written by firstcome");
-  }
-  std::ranges::copy(bytes, id.begin());
-  return id;
-}
 
 }  // namespace
 
@@ -66,7 +45,7 @@ Result<void> StoreReader::read_table(const std::string& sql, Result<Row> (*read)
 
 Result<void> StoreReader::read() {
   std::vector<InstallationId> ids;
-  auto done = read_table("SELECT id FROM installation", read_id, ids);
+  auto done = read_table("SELECT id FROM installation", read_installation, ids);
   if (!ids.empty()) installation_ = ids.front();
   if (done)
     done = read_table(fmt::format("SELECT {} FROM campaign ORDER BY id", campaign_columns), read_campaign, campaigns_);

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include "store/row_readers.h"
 
 namespace firstcome {
 namespace {
@@ -101,21 +101,6 @@ std::unexpected<Fault> refuse(const std::string& path, const sqlite::Error& erro
   return fail(FaultKind::corrupt, fmt::format("{} is damaged: {}; {}", path, error.what, what_to_do));
 }
 
-std::unexpected<Fault> impossible(std::string_view row, std::string_view what) {
-  return fail(FaultKind::corrupt, fmt::format("store.db, {}: {} was not written by firstcome", row, what));
-}
-
-std::optional<Time> maybe_time(const sqlite::Statement& row, int column) {
-  if (row.is_null(column)) return std::nullopt;
-  return Time(Millis(row.integer(column)));
-}
-
-bool is_count(std::int64_t value) { return value >= 0 && value <= UINT32_MAX; }
-
-std::string name_of(const sqlite::Statement& row) {
-  return fmt::format("campaign {}, rank {}", row.text(0), row.integer(1));
-}
-
 }  // namespace
 
 Result<void> make_store_tables(sqlite::Database& database, const std::string& path) {
@@ -147,61 +132,13 @@ Result<void> check_store_tables(sqlite::Database& database, const std::string& p
                                                     path, *version, version_now));
 }
 
-Result<CampaignRow> read_campaign(const sqlite::Statement& row) {
-  const auto id = row.text(0);
-  const std::string name = fmt::format("campaign {}", id);
-  if (!is_campaign_id(id)) return impossible(name, "its id");
-  CampaignRow campaign{.id = id, .name = std::string(row.text(1)), .window = {maybe_time(row, 2), maybe_time(row, 3)}};
-  if (!row.is_null(4)) campaign.issue_rate = row.real(4);
-  if (row.text(5) != "journal" && row.text(5) != "store") return impossible(name, "its promise");
-  campaign.promise = row.text(5) == "store" ? Promise::store : Promise::journal;
-  for (const int column : {6, 7}) {
-    if (row.integer(column) != 0 && row.integer(column) != 1) return impossible(name, "its paused or closed");
-  }
-  campaign.paused = row.integer(6) == 1;
-  campaign.closed = row.integer(7) == 1;
-  return campaign;
-}
-
-Result<CouponRow> read_coupon(const sqlite::Statement& row) {
-  const auto user_bytes = row.blob(3);
-  const std::string_view user(reinterpret_cast<const char*>(user_bytes.data()), user_bytes.size());
-  const auto code_text = std::string(row.text(4));
-  const auto code = parse_code(code_text);
-  if (!is_campaign_id(row.text(0))) return impossible(name_of(row), "its campaign");
-  if (!is_count(row.integer(1))) return impossible(name_of(row), "its rank");
-  if (!is_count(row.integer(2))) return impossible(name_of(row), "its quota");
-  if (!is_user(user)) return impossible(name_of(row), "its user");
-  if (!code || to_text(*code) != code_text) return impossible(name_of(row), "its code");
-  return CouponRow{.campaign = row.text(0),
-                   .rank = static_cast<std::uint32_t>(row.integer(1)),
-                   .quota = static_cast<std::uint32_t>(row.integer(2)),
-                   .user = user,
-                   .code = *code,
-                   .position = static_cast<Position>(row.integer(5)),
-                   .issued_at = Time(Millis(row.integer(6)))};
-}
-
-Result<ParkedEntry> read_parked(const sqlite::Statement& row) {
-  auto coupon = read_coupon(row);
-  if (!coupon) return fail(coupon.error());
-  return ParkedEntry{.number = row.integer(7),
-                     .coupon = *coupon,
-                     .reason = std::string(row.text(8)),
-                     .parked_at = Time(Millis(row.integer(9)))};
-}
-
-Result<Progress> read_progress(const sqlite::Statement& row) {
-  const auto chain = row.blob(3);
-  Progress progress;
-  if (!is_campaign_id(row.text(0))) return impossible("progress of " + std::string(row.text(0)), "its campaign");
-  if (!is_count(row.integer(1))) return impossible("progress of " + std::string(row.text(0)), "its rank");
-  if (chain.size() != progress.chain.size()) return impossible("progress of " + std::string(row.text(0)), "its chain");
-  progress.campaign = row.text(0);
-  progress.rank = static_cast<std::uint32_t>(row.integer(1));
-  progress.position = static_cast<Position>(row.integer(2));
-  std::ranges::copy(chain, progress.chain.begin());
-  return progress;
+Result<CampaignRow> read_campaign(const sqlite::Statement& row) { return RowReader(row, "store.db").campaign(); }
+Result<QuotaRow> read_quota(const sqlite::Statement& row) { return RowReader(row, "store.db").quota(); }
+Result<CouponRow> read_coupon(const sqlite::Statement& row) { return RowReader(row, "store.db").coupon(); }
+Result<ParkedEntry> read_parked(const sqlite::Statement& row) { return RowReader(row, "store.db").parked(); }
+Result<Progress> read_progress(const sqlite::Statement& row) { return RowReader(row, "store.db").progress(); }
+Result<InstallationId> read_installation(const sqlite::Statement& row) {
+  return RowReader(row, "store.db").installation();
 }
 
 }  // namespace firstcome

@@ -34,9 +34,11 @@ inline constexpr std::string_view progress_columns = "campaign, rank, position, 
 
 /// Reads the row at which the statement stands. Fails with corrupt and the row, when a value is none that we write.
 Result<CampaignRow> read_campaign(const sqlite::Statement& row);
+Result<QuotaRow> read_quota(const sqlite::Statement& row);
 Result<CouponRow> read_coupon(const sqlite::Statement& row);
 Result<ParkedEntry> read_parked(const sqlite::Statement& row);
 Result<Progress> read_progress(const sqlite::Statement& row);
+Result<InstallationId> read_installation(const sqlite::Statement& row);
 
 /// All rows of `statement`, whose parameters are bound.
 template <class Row>

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "store/mysql_connection.h"
+#include "store/store.h"
+
+namespace firstcome {
+
+/// The store in a database of a MySQL or MariaDB server. Its tables are in store/mysql_schema.cc; `firstcome store
+/// migrate` makes them. Tested on MariaDB 10.11; written for MySQL from 8.0.16 on too, and not tried there.
+///
+///   Durable      as far as the server's settings go: open() asks for them, and warns of each that can lose a commit.
+///   Reconnects   a call that loses its connection fails: unavailable where nothing can have been written, timed_out
+///                where it may have been. The next call connects again.
+///   Repeats      what a deadlock or a wait for a lock undid is tried again, a few times, before it is unavailable.
+///   Bounds       no call takes more than 10 s: none begins a statement after 4 s, and none waits longer than 5 s for
+///   an
+///                answer. Finding the host's address is the system's, and not counted.
+///   Fails        open(): misconfigured where a person must change something, in one line that says what. Later the
+///   same
+///                is unavailable: it may be mended while we run.
+class MysqlStore final : public Store {
+ public:
+  /// For the scrape, from any thread.
+  struct Stats {
+    std::atomic<std::uint64_t> connects{0};  ///< with the first
+    std::atomic<std::uint64_t> lost{0};      ///< connections
+    std::atomic<std::uint64_t> repeats{0};   ///< of what a deadlock or a lock wait undid
+  };
+
+  static Result<std::unique_ptr<MysqlStore>> open(mysql::Server server);
+
+  Result<std::optional<InstallationId>> installation() override;
+  Result<void> adopt(const InstallationId& id) override;
+  Result<std::vector<Progress>> progress() override;
+  Result<WriteOutcome> write(const IssueBatch& batch) override;
+  Result<std::vector<ParkedEntry>> parked() override;
+  Result<WriteOutcome> retry(std::int64_t number, Time now) override;
+  Result<bool> beat(const std::string& holder) override;
+  Result<std::vector<CouponRow>> coupons(std::string_view campaign, std::uint32_t after, std::size_t limit) override;
+
+  const Stats& stats() const { return stats_; }
+
+ private:
+  template <class Value>
+  using Tried = std::expected<Value, mysql::Error>;
+  enum class Phase : std::uint8_t {
+    asking,  ///< a lost connection has changed nothing
+    saying,  ///< a lost connection may have
+  };
+
+  explicit MysqlStore(mysql::Server server) : server_(std::move(server)) {}
+
+  Result<void> connect();
+  template <class Value, class Body>
+  Result<Value> call(std::string_view doing, Body body);
+  template <class Body>
+  Result<WriteOutcome> in_transaction(std::string_view doing, Body body);
+  template <class Body>
+  Tried<WriteOutcome> transaction(Body body);
+  template <class Row>
+  Result<std::vector<Row>> read_all(std::string_view doing, std::string_view sql,
+                                    Result<Row> (*read)(const mysql::Rows&, std::string_view));
+  bool rest(int attempt);
+
+  Tried<WriteOutcome> write_batch(const IssueBatch& batch);
+  Tried<bool> pass_fence(const IssueBatch& batch);
+  Tried<void> write_terms(const IssueBatch& batch);
+  Tried<WriteOutcome> write_coupons(std::span<const CouponRow> coupons);
+  Tried<WriteOutcome> write_coupon(const CouponRow& coupon);
+  Tried<bool> holds_already(const CouponRow& coupon);
+  Tried<void> park(const ParkedEntry& parked);
+
+  const mysql::Server server_;
+  SystemClock clock_;
+  SystemRandom random_;
+  std::optional<mysql::Connection> connection_;
+  Uptime used_{};                // when the server was heard last
+  Uptime deadline_{};            // of the present call
+  Phase phase_ = Phase::asking;  // of the present call
+  Stats stats_;
+};
+
+}  // namespace firstcome
