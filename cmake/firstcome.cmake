@@ -99,10 +99,15 @@ function(firstcome_port NAME)
   target_link_libraries(${NAME} INTERFACE firstcome_options ${A_DEPENDS})
 endfunction()
 
-# firstcome_test(NAME SOURCES x_test.cc ... DEPENDS ... [LABELS quick|slow ...] [TIMEOUT s] [ARGS ...])
-#   A GoogleTest program, one ctest entry. "quick" is what `./x test --quick` runs.
+# firstcome_test(NAME SOURCES x_test.cc ... DEPENDS ... [LABELS quick|slow|servers ...] [TIMEOUT s] [ALONE] [ARGS ...])
+#   A GoogleTest program, one ctest entry. "quick" is what `./x test --quick` runs; "servers" needs `./x servers up --cluster`
+#   and the variables that it prints.
 function(firstcome_test NAME)
-  cmake_parse_arguments(A "" "TIMEOUT" "SOURCES;DEPENDS;LABELS;ARGS" ${ARGN})
+  cmake_parse_arguments(A "ALONE" "TIMEOUT" "SOURCES;DEPENDS;LABELS;ARGS" ${ARGN})
+  set(alone)
+  if(A_ALONE)
+    set(alone ALONE)
+  endif()
   if(NOT A_LABELS)
     set(A_LABELS quick)
   endif()
@@ -114,7 +119,7 @@ function(firstcome_test NAME)
   target_link_libraries(${NAME} PRIVATE firstcome_options ${A_DEPENDS} GTest::gtest_main)
   firstcome_precompile(${NAME} precompiled_for_tests -O0)
   target_compile_options(${NAME} PRIVATE $<$<CONFIG:Release>:-O1>)  # they compile for longer than they run
-  firstcome_test_entry(${NAME} COMMAND ${NAME} ${A_ARGS} NEEDS ${NAME} LABELS ${A_LABELS} TIMEOUT ${A_TIMEOUT})
+  firstcome_test_entry(${NAME} COMMAND ${NAME} ${A_ARGS} NEEDS ${NAME} LABELS ${A_LABELS} TIMEOUT ${A_TIMEOUT} ${alone})
 endfunction()
 
 # Under a sanitizer everything takes 5 to 20 times as long: more time, and fewer cases of each property.

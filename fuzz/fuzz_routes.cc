@@ -142,7 +142,7 @@ struct Server {
   Position position = 0;
   Loop loop{system_clock};
   HeaderIdentity identity{"X-User", {*Network::parse("127.0.0.0/8")}};
-  Desk desk{0, standings, journal, clock, random, {}, [this](ClaimNumber number, const Answer& answer) {
+  Desk desk{0, standings, journal, nullptr, clock, random, {}, [this](ClaimNumber number, const Answer& answer) {
               users_routes.deliver(number, answer);
             }};
   OperatorDesk operator_desk{1, standings, journal, clock, {.campaigns_max = 500}};

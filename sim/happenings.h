@@ -42,6 +42,16 @@ enum class Happening : std::uint8_t {
   client_left,             ///< for good
   double_click,            ///< two requests at once
   stale_resent,            ///< an operator's entry comes a second time, later
+  gate_away,               //
+  gate_ask_lost,           ///< it never reaches the gate
+  gate_answer_lost,        ///< it let them through, and nobody hears of it
+  gate_answer_late,        //
+  gate_answer_twice,       //
+  gate_silent,             ///< neither answer nor fault
+  gate_lies_full,          //
+  gate_lies_in,            //
+  gate_lost_memory,        //
+  gate_rolled_back,        //
   // What the code must have been through because of them.
   restart,
   drained,  ///< a process went down in order
@@ -57,6 +67,11 @@ enum class Happening : std::uint8_t {
   claim_joined,
   ticket_sent_again,
   claim_overflowed,  ///< too many waited
+  gate_in,
+  gate_again,
+  gate_full,
+  gate_bypassed,
+  gate_widened,
   raised,
   moved,  ///< the window
   resumed,
@@ -106,6 +121,16 @@ inline constexpr std::string_view happening_names[] = {"crash",
                                                        "client_left",
                                                        "double_click",
                                                        "stale_resent",
+                                                       "gate_away",
+                                                       "gate_ask_lost",
+                                                       "gate_answer_lost",
+                                                       "gate_answer_late",
+                                                       "gate_answer_twice",
+                                                       "gate_silent",
+                                                       "gate_lies_full",
+                                                       "gate_lies_in",
+                                                       "gate_lost_memory",
+                                                       "gate_rolled_back",
                                                        "restart",
                                                        "drained",
                                                        "won",
@@ -120,6 +145,11 @@ inline constexpr std::string_view happening_names[] = {"crash",
                                                        "claim_joined",
                                                        "ticket_sent_again",
                                                        "claim_overflowed",
+                                                       "gate_in",
+                                                       "gate_again",
+                                                       "gate_full",
+                                                       "gate_bypassed",
+                                                       "gate_widened",
                                                        "raised",
                                                        "moved",
                                                        "resumed",

@@ -43,6 +43,9 @@ constexpr Listed listed[] = {
     {Mutant::unknown_kind_skipped, "unknown_kind_skipped", "an entry of a newer kind is skipped"},
     {Mutant::applied_again, "applied_again", "an applied position is applied again"},
     {Mutant::early_due_counts, "early_due_counts", "a due closing counts before closes_at"},
+    {Mutant::no_widen, "no_widen", "nobody raises the gate's limit"},
+    {Mutant::widen_without_generation, "widen_without_generation", "everybody who saw the same generation raises it"},
+    {Mutant::again_waits, "again_waits", "`again` of the gate does not send a ticket"},
 };
 
 constexpr std::string_view page_begins =

@@ -2,8 +2,8 @@
 
 namespace firstcome::sim {
 
-Nodes::Nodes(World& world, const Plan& plan, Log& log, Tables& tables)
-    : world_(world), plan_(plan), log_(log), tables_(tables) {}
+Nodes::Nodes(World& world, const Plan& plan, Log& log, Tables& tables, Filter& filter)
+    : world_(world), plan_(plan), log_(log), tables_(tables), filter_(filter) {}
 
 void Nodes::start_all() {
   for (std::uint32_t node = 0; node < plan_.nodes; ++node) start(node);
@@ -12,7 +12,7 @@ void Nodes::start_all() {
 Process* Nodes::any() const { return running_[world_.dice.below(plan_.nodes)]; }
 
 void Nodes::start(std::uint32_t node) {
-  made_.push_back(std::make_unique<Process>(world_, plan_, log_, tables_, node, clock_error_[node],
+  made_.push_back(std::make_unique<Process>(world_, plan_, log_, tables_, filter_, node, clock_error_[node],
                                             [this, node] { crashed(node); }));
   running_[node] = made_.back().get();
   if (const auto started = made_.back()->start(); !started)

@@ -11,7 +11,7 @@ namespace firstcome::sim {
 /// The machines: each runs one process, which dies and is started again.
 class Nodes {
  public:
-  Nodes(World& world, const Plan& plan, Log& log, Tables& tables);
+  Nodes(World& world, const Plan& plan, Log& log, Tables& tables, Filter& filter);
 
   void start_all();
 
@@ -35,6 +35,7 @@ class Nodes {
   const Plan& plan_;
   Log& log_;
   Tables& tables_;
+  Filter& filter_;
   std::array<Process*, 2> running_{};
   std::array<Micros, 2> clock_error_{};
   std::vector<std::unique_ptr<Process>> made_;  // the dead ones too: calls may be on their way to them

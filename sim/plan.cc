@@ -37,6 +37,16 @@ constexpr Usual usual[] = {
     {Happening::client_left, 30},
     {Happening::double_click, 250},
     {Happening::stale_resent, 500},
+    {Happening::gate_away, 60},
+    {Happening::gate_ask_lost, 100},
+    {Happening::gate_answer_lost, 150},
+    {Happening::gate_answer_late, 150},
+    {Happening::gate_answer_twice, 150},
+    {Happening::gate_silent, 100},
+    {Happening::gate_lies_full, 100},
+    {Happening::gate_lies_in, 100},
+    {Happening::gate_lost_memory, 40},
+    {Happening::gate_rolled_back, 40},
 };
 
 Opened draw_campaign(Dice& dice, std::uint32_t number) {
@@ -56,6 +66,7 @@ void draw_limits(Dice& dice, Plan& plan) {
   plan.desk.stale_ms_max = Millis(dice.between(800, 3000));
   plan.desk.in_flight_max = static_cast<std::size_t>(dice.chance(300) ? dice.between(1, 4) : 64);
   plan.desk.waiting_claims_max = static_cast<std::size_t>(dice.chance(300) ? dice.between(1, 8) : 256);
+  plan.desk.gate_bypass_ms_max = Millis(dice.between(20, 200));
   plan.mailbox_max = static_cast<std::size_t>(dice.chance(200) ? dice.between(1, 6) : 64);
   plan.batch_max = static_cast<std::size_t>(dice.between(1, 16));
   constexpr double rates[] = {0, 0, 7, 30};
@@ -86,6 +97,7 @@ Plan draw_plan(World& world) {
   plan.newer_entry = dice.chance(10);
   plan.positions_have_gaps = dice.chance(400);
   plan.patience = dice.below(1000);
+  plan.has_gate = dice.chance(650);
   draw_limits(dice, plan);
   return plan;
 }

@@ -19,6 +19,7 @@ struct Plan {
   Micros faults_until = 0;
   std::vector<Micros> restarts;  ///< at least two, in order
   std::vector<Opened> campaigns;
+  bool has_gate = false;
   std::uint32_t poisoned = 0;  ///< users of that number on, one in `poisoned`, are refused by the store; 0: none
   bool newer_entry = false;    ///< a newer node writes into the journal: everybody must stop
   bool positions_have_gaps = false;

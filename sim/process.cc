@@ -35,7 +35,7 @@ Happening happening_of(AnswerKind kind) {
 
 }  // namespace
 
-Process::Process(World& world, const Plan& plan, Log& log, Tables& tables, std::uint32_t node,
+Process::Process(World& world, const Plan& plan, Log& log, Tables& tables, Filter& filter, std::uint32_t node,
                  const Micros& clock_error, std::function<void()> on_crash)
     : world_(world),
       limits_(plan.desk),
@@ -50,9 +50,16 @@ Process::Process(World& world, const Plan& plan, Log& log, Tables& tables, std::
   loops_.resize(node == 0 ? plan.first_desks : 1);
   for (std::uint32_t i = 0; i < loops_.size(); ++i) {
     Loop& loop = loops_[i];
+    if (plan.has_gate) {
+      loop.gate = std::make_unique<SimGate>(world, plan, filter, [this] {
+        step();
+        return alive_;
+      });
+    }
     loop.desk = std::make_unique<Desk>(
-        node * desks_per_node + i, standings_, journal_, clock_, codes_, plan.desk,
+        node * desks_per_node + i, standings_, journal_, loop.gate.get(), clock_, codes_, plan.desk,
         [this, &loop](ClaimNumber number, const Answer& answer) { answered(loop, number, answer); });
+    if (loop.gate) loop.gate->start(*loop.desk);
   }
   IssuerSettings settings = plan.issuer;
   settings.holder = node == 0 ? "first" : "spare";
@@ -105,6 +112,10 @@ void Process::count(const Desk::Counters& counters) {
   world_.saw(Happening::claim_joined, counters.joined);
   world_.saw(Happening::ticket_sent_again, counters.sent_again);
   world_.saw(Happening::claim_overflowed, counters.overflowed);
+  world_.saw(Happening::gate_in, counters.gate_answers[static_cast<int>(Admission::in)]);
+  world_.saw(Happening::gate_again, counters.gate_answers[static_cast<int>(Admission::again)]);
+  world_.saw(Happening::gate_full, counters.gate_answers[static_cast<int>(Admission::full)]);
+  world_.saw(Happening::gate_bypassed, counters.gate_bypasses);
 }
 
 void Process::drain() {

@@ -8,6 +8,7 @@
 
 #include "desk/desk.h"
 #include "issuer/issuer.h"
+#include "sim/sim_gate.h"
 #include "sim/sim_journal.h"
 #include "sim/sim_store.h"
 
@@ -30,8 +31,8 @@ using Reply = std::function<void(const Told*)>;
 /// what it does after that reaches nobody.
 class Process final : private Follower {
  public:
-  Process(World& world, const Plan& plan, Log& log, Tables& tables, std::uint32_t node, const Micros& clock_error,
-          std::function<void()> on_crash);
+  Process(World& world, const Plan& plan, Log& log, Tables& tables, Filter& filter, std::uint32_t node,
+          const Micros& clock_error, std::function<void()> on_crash);
 
   /// Reads the journal and begins to answer. Fails when this node must not run.
   Result<void> start();
@@ -67,6 +68,7 @@ class Process final : private Follower {
     Reply reply;
   };
   struct Loop {
+    std::unique_ptr<SimGate> gate;  // none: this world has none
     std::unique_ptr<Desk> desk;
     std::map<ClaimNumber, Asked> waiting;
     ClaimNumber next_number = 1;

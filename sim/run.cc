@@ -147,7 +147,8 @@ class Run {
   const Plan plan_;
   Log log_;
   Tables tables_{world_, plan_};
-  Nodes nodes_{world_, plan_, log_, tables_};
+  Filter filter_{world_};
+  Nodes nodes_{world_, plan_, log_, tables_, filter_};
   Operator operator_{world_, plan_, nodes_, log_, tables_};
   Crowd crowd_{world_, plan_, nodes_};
 };

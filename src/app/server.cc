@@ -177,7 +177,7 @@ void Server::Parts::connect() {
   for (std::uint32_t i = 0; i < loops; ++i) {
     Lane& lane = lanes[i];
     lane.desk = std::make_unique<Desk>(
-        i, *standings, *journal, clock, random, limits,
+        i, *standings, *journal, nullptr, clock, random, limits,
         [&lane](ClaimNumber number, const Answer& answer) { lane.routes->deliver(number, answer); });
     news->add({[&lane](Effects effects) {
                  lane.loop->post([&lane, effects = std::move(effects)] { lane.desk->applied(*effects); });

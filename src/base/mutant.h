@@ -30,6 +30,9 @@ enum class Mutant : std::uint8_t {
   unknown_kind_skipped,      ///< an entry of a newer kind is skipped
   applied_again,             ///< an applied position is applied again
   early_due_counts,          ///< a due closing counts before closes_at
+  no_widen,                  ///< nobody raises the gate's limit
+  widen_without_generation,  ///< everybody who saw the same generation raises it
+  again_waits,               ///< `again` of the gate does not send a ticket
 };
 
 #ifdef FIRSTCOME_MUTANTS

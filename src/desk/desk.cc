@@ -1,6 +1,7 @@
 // DESIGN
 //   A Wait is what a desk knows of one user of one campaign who has no answer yet. It is queued (its ticket has not
-//   been sent), in flight (the journal has it), or only waiting (for the closing, or for the store). Waits of a
+//   been sent), in flight (the journal has it), or only waiting (for the closing, or for the store). Where there is a gate
+//   it is asked first (desk_gate.cc). Waits of a
 //   campaign stand in its Room, since the seal and the closing end them all. A claim that gives up (wait_ms_max) leaves
 //   its Wait behind while the ticket is in flight, so that the user's next claim joins it instead of sending a second
 //   ticket; after in_flight_ms_max the Wait is forgotten and the next claim sends one. A second ticket is harmless: the
@@ -13,11 +14,12 @@
 
 namespace firstcome {
 
-Desk::Desk(std::uint32_t author, const Standings& standings, Journal& journal, Clock& clock, Random& random,
-           DeskLimits limits, Deliver deliver)
+Desk::Desk(std::uint32_t author, const Standings& standings, Journal& journal, Gate* gate, Clock& clock,
+           Random& random, DeskLimits limits, Deliver deliver)
     : author_(author),
       standings_(standings),
       journal_(journal),
+      gate_(gate),
       clock_(clock),
       random_(random),
       limits_(limits),
@@ -113,7 +115,10 @@ std::optional<Answer> Desk::wait(const Campaign& campaign, const User& user, Cla
     return counted(answer(AnswerKind::pending, &campaign));
   }
   auto& made_room = rooms_[&campaign];
-  if (!made_room) made_room = std::make_unique<Room>(Room{.campaign = &campaign, .waits = Waits(&pool_)});
+  if (!made_room) {
+    made_room = std::make_unique<Room>(
+        Room{.campaign = &campaign, .waits = Waits(&pool_), .full = std::pmr::list<const User*>(&pool_)});
+  }
   Room& room = *made_room;
   if (mutant(Mutant::sold_out_at_full) && room.in_flight + campaign.winners().size() >= campaign.view().quota) {
     return counted(Answer{.kind = AnswerKind::sold_out, .campaign = &campaign, .quota = campaign.view().quota});
@@ -123,15 +128,14 @@ std::optional<Answer> Desk::wait(const Campaign& campaign, const User& user, Cla
   if (!is_new) {
     counters_.joined.fetch_add(1, std::memory_order_relaxed);
     // It waited for the store, and the standings have a raise already that applied() has not brought yet.
-    const bool is_unsent = wait.flight == 0 && !wait.queued && !mutant(Mutant::ticket_not_sent_again);
-    if (place == Place::free && is_unsent) {
-      wait.queued = true;
-      room.queue.push_back(user);
+    const bool is_unsent = wait.is_idle() && !mutant(Mutant::ticket_not_sent_again);
+    if (place == Place::free && is_unsent && !ask(room, user, wait)) {
+      queue(room, user, wait);
       send_queued(room);
     }
   } else if (place == Place::past_close) {
     ask_to_close(campaign);
-  } else if (place == Place::free) {
+  } else if (place == Place::free && !ask(room, user, wait)) {
     wait.queued = true;
     if (room.in_flight >= limits_.in_flight_max || !room.queue.empty()) {
       room.queue.push_back(user);
@@ -152,6 +156,7 @@ std::optional<Answer> Desk::wait(const Campaign& campaign, const User& user, Cla
 void Desk::heard(Time journal_now) {
   heard_at_.store(clock_.uptime(), std::memory_order_relaxed);
   skew_.store(std::chrono::abs(journal_now - clock_.now()), std::memory_order_relaxed);
+  widen_full();
 }
 
 Millis Desk::silence() const { return clock_.uptime() - heard_at_.load(std::memory_order_relaxed); }

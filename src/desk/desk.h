@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <list>
 #include <memory>
 #include <memory_resource>
 #include <optional>
@@ -17,6 +18,7 @@
 #include "base/limits.h"
 #include "base/random.h"
 #include "desk/answer.h"
+#include "gate/gate.h"
 #include "journal/journal.h"
 #include "standings/standings.h"
 
@@ -29,31 +31,36 @@ struct DeskLimits {
   Millis wait_ms_max = limits::wait_ms_max_default;
   Millis in_flight_ms_max = limits::in_flight_ms_max_default;
   Millis stale_ms_max = limits::stale_ms_max_default;
+  Millis gate_bypass_ms_max = limits::gate_bypass_ms_max_default;
   Millis skew_ms_max{2000};                                             ///< between this clock and the journal's stamps
   std::size_t in_flight_max = limits::in_flight_max_default;            ///< per campaign, of this desk
   std::size_t waiting_claims_max = limits::waiting_claims_max_default;  ///< of this desk
 };
 
-/// Answers one claim at a time: from the standings if they know, else by a ticket in the journal.
+/// Answers one claim at a time: from the standings if they know, else by a ticket in the journal, behind the gate.
 ///
 ///   Final      won, sold_out and closed are said only from the standings, which hold only what the journal holds
-///   durably. Joined     a user's claims that wait together are answered together, whatever ticket it was that counted.
+///              durably; never because of what the gate said.
+///   Joined     a user's claims that wait together are answered together, whatever ticket it was that counted.
 ///   Ends       every claim is answered: by an effect on its user, the seal, the closing, or `pending` after
-///   wait_ms_max. Bounds     at most in_flight_max tickets per campaign are in the journal's hands, at most
-///   waiting_claims_max claims wait;
-///              beyond the first a claim waits for its turn, beyond the second it is told `pending` at once.
+///              wait_ms_max.
+///   Bounds     at most in_flight_max tickets per campaign are in the journal's hands, at most waiting_claims_max claims
+///              wait; beyond the first a claim waits for its turn, beyond the second it is told `pending` at once.
+///   Gate       it may forget, lie, answer twice, late or never: without an answer within gate_bypass_ms_max the ticket
+///              is sent. Where it says `full` and no rank is taken for a second, its limit is raised (widen).
 ///   Threads    lives on one loop. Knows no socket and no thread: messages and time in, messages out.
 ///
 /// A wait cannot miss its end: the standings are changed before applied() is sent to this loop, and a claim looks at
 /// them and registers its wait in one call on this loop.
-class Desk {
+class Desk final : public GateAsker {
  public:
   /// Called for each claim that claim() left waiting, once; from within the other methods.
   using Deliver = std::function<void(ClaimNumber, const Answer&)>;
 
-  Desk(std::uint32_t author, const Standings& standings, Journal& journal, Clock& clock, Random& random,
+  /// `gate`: none is fine, where one process has all the claims.
+  Desk(std::uint32_t author, const Standings& standings, Journal& journal, Gate* gate, Clock& clock, Random& random,
        DeskLimits limits, Deliver deliver);
-  ~Desk();
+  ~Desk() override;
   Desk(const Desk&) = delete;
   Desk& operator=(const Desk&) = delete;
 
@@ -72,8 +79,12 @@ class Desk {
   /// Appends of this desk that the journal will never show.
   void append_failed(std::span<const AppendTag> appends, const Fault& fault);
 
-  /// The journal lives (Follower::heard).
+  /// The journal lives (Follower::heard). Raises the gate's limit where nothing else would fill the campaign.
   void heard(Time journal_now);
+
+  /// What the gate said.
+  void gated(std::string_view campaign, std::uint64_t generation, std::span<const GateAnswer> answers) override;
+  void gate_failed(std::string_view campaign, std::span<const Ask> asks, const Fault& fault) override;
 
   /// To be called every 10 to 50 ms: ends waits whose time is over.
   void tick();
@@ -102,6 +113,9 @@ class Desk {
     std::atomic<std::uint64_t> overflowed{0};  ///< told pending at once since too many wait
     std::atomic<std::uint64_t> failed_appends{
         0};  ///< tickets whose claims got a fault: one that is tried again is none
+    std::atomic<std::uint64_t> gate_answers[admission_kinds]{};
+    std::atomic<std::uint64_t> gate_bypasses{0};  ///< claims that went on without an answer of the gate
+    std::atomic<std::uint64_t> widenings{0};      ///< asked for, of the gate
   };
   const Counters& counters() const { return counters_; }
 
@@ -112,6 +126,12 @@ class Desk {
     std::uint64_t flight = 0;  // its number in flights_; 0: not in flight
     bool queued = false;
     bool was_sent = false;
+    AskNumber ask = 0;                               // at the gate; 0: not
+    std::uint64_t full_at = 0;                       // the gate's generation that said `full`; 0: none did
+    std::pmr::list<const User*>::iterator full_turn;  // in the room's list, if one did
+
+    /// Neither with the gate, nor with the journal, nor on the way to either.
+    bool is_idle() const { return flight == 0 && !queued && ask == 0 && full_at == 0; }
   };
   struct UserHash {
     std::size_t operator()(const User& user) const { return std::hash<std::string_view>()(user.view()); }
@@ -127,7 +147,20 @@ class Desk {
     const Campaign* campaign = nullptr;
     Waits waits;
     std::deque<User> queue;  // of queued waits; may name some that are gone
+    std::pmr::list<const User*> full;  // waits to which the gate said `full`, in the order in which it did
     std::size_t in_flight = 0;
+  };
+  struct Asked {
+    Uptime until{};
+    const Campaign* campaign = nullptr;
+    User user;
+    AskNumber number = 0;
+  };
+  struct Filter {  // of a campaign, when the gate has said `full` there
+    std::uint64_t generation = 0;  // the gate's, as it said last
+    bool is_full = false;          // under that generation
+    std::uint32_t ranks = 0;       // held when somebody looked last
+    Uptime quiet_since{};          // since when they are the same
   };
   struct Flight {
     const Campaign* campaign = nullptr;
@@ -158,6 +191,19 @@ class Desk {
   void end_claims();
   void end_flights();
   void drop_if_idle(Room& room, const User& user);
+  void erase(Room& room, Waits::iterator found);
+  void queue(Room& room, const User& user, Wait& wait);
+
+  // At the gate (desk_gate.cc).
+  bool ask(Room& room, const User& user, Wait& wait);
+  void ask_again(Room& room);
+  void go_past(const Campaign* campaign, const User& user, AskNumber number);
+  void turn_away(Room& room, Waits::iterator found, std::uint64_t generation);
+  void note(const Campaign& campaign, std::uint64_t generation, bool is_full);
+  void end_asks();
+  void widen_full();
+  void forget(const Campaign& campaign);
+
   Room* find_room(const Campaign* campaign);
   void drop_if_empty(const Campaign* campaign);
   void flush();
@@ -165,6 +211,7 @@ class Desk {
   const std::uint32_t author_;
   const Standings& standings_;
   Journal& journal_;
+  Gate* const gate_;
   Clock& clock_;
   Random& random_;
   const DeskLimits limits_;
@@ -185,6 +232,9 @@ class Desk {
   std::deque<std::pair<Uptime, ClaimNumber>> claim_ends_;  // rising, since every claim waits equally long
   std::deque<Flight> flights_;                             // rising in `until`; the first has number flights_begin_
   std::uint64_t flights_begin_ = 1;
+  std::deque<Asked> asks_;  // rising in `until`
+  AskNumber last_ask_ = 0;
+  std::unordered_map<const Campaign*, Filter, CampaignHash> filters_;  // until the seal or the closing
   std::vector<std::pair<ClaimNumber, Answer>>
       outbox_;  // delivered at the end of a call: a delivery may bring the next claim
   Counters counters_;

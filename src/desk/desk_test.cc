@@ -3,51 +3,12 @@
 
 #include <gtest/gtest.h>
 
-#include <map>
-
-#include "desk/hand_ports.h"
+#include "desk/scene_test.h"
 
 namespace firstcome {
 namespace {
 
-class DeskTest : public testing::Test {
- protected:
-  void make(DeskLimits limits = {}) {
-    desk_ = std::make_unique<Desk>(0, standings_, journal_, clock_, random_, limits,
-                                   [this](ClaimNumber number, const Answer& answer) {
-                                     EXPECT_FALSE(told_.contains(number)) << "answered twice";
-                                     told_.emplace(number, answer);
-                                   });
-    desk_->heard(clock_.now());
-  }
-
-  void show(Entry entry) { desk_->applied(std::vector{apply(std::move(entry))}); }
-  Effect apply(Entry entry) { return standings_.apply({++position_, clock_.now(), std::move(entry)}); }
-
-  /// The journal commits what waits, and the desk hears of it.
-  void commit() {
-    std::vector<Effect> effects;
-    for (auto& [entry, tag] : std::exchange(journal_.waiting, {})) effects.push_back(apply(std::move(entry)));
-    desk_->applied(effects);
-  }
-
-  void open(std::uint32_t quota, Opened terms = {}) {
-    terms.campaign = "lunch";
-    terms.quota = quota;
-    show(terms);
-  }
-
-  std::optional<Answer> claim(std::string_view user, ClaimNumber number) { return desk_->claim("lunch", user, number); }
-  AnswerKind told(ClaimNumber number) { return told_.at(number).kind; }
-
-  HandClock clock_;
-  HandJournal journal_;
-  SystemRandom random_;
-  Standings standings_;
-  Position position_ = 0;
-  std::map<ClaimNumber, Answer> told_;
-  std::unique_ptr<Desk> desk_;
-};
+class DeskTest : public DeskScene {};
 
 TEST_F(DeskTest, gives_the_place_to_the_first_and_sold_out_to_the_next) {
   make();

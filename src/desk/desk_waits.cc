@@ -14,6 +14,7 @@ void Desk::applied(std::span<const Effect> effects) {
   Room* room = nullptr;
   for (const Effect& effect : effects) {
     if (effect.kind == EffectKind::closed) closing_asked_.erase(effect.campaign);
+    if (effect.sealed || effect.kind == EffectKind::closed) forget(*effect.campaign);
     if (effect.campaign != campaign) {
       campaign = effect.campaign;
       room = find_room(campaign);
@@ -63,12 +64,11 @@ void Desk::settle(Room& room, const User& user, EffectKind effect) {
     return;
   }
   if (look.place == Place::past_close) ask_to_close(*room.campaign);
-  if (look.place == Place::free && wait.flight == 0 && !wait.queued) {
+  if (look.place == Place::free && wait.is_idle()) {
     // Our clock says that it is time and the journal's stamp says that it was not: asking later will do.
     if (effect == EffectKind::out_of_window) return finish(room, found, answer(AnswerKind::pending, room.campaign));
     // Its ticket did not count, and there is room now (a raise): another one.
-    wait.queued = true;
-    room.queue.push_back(user);
+    if (!ask(room, found->first, wait)) queue(room, user, wait);
   }
   drop_if_idle(room, user);
 }
@@ -78,6 +78,12 @@ void Desk::settle_all(Room& room, EffectKind) {
   users.reserve(room.waits.size());
   for (const auto& [user, wait] : room.waits) users.push_back(user);
   for (const User& user : users) settle(room, user, EffectKind::none);
+}
+
+/// Its ticket is to be sent, in its turn.
+void Desk::queue(Room& room, const User& user, Wait& wait) {
+  wait.queued = true;
+  room.queue.push_back(user);
 }
 
 /// Sends the ticket of a queued wait. False: the journal did not take it.
@@ -130,7 +136,7 @@ void Desk::finish(Room& room, Waits::iterator found, Answer answer) {
     outbox_.emplace_back(number, counted(answer));
   }
   counters_.waiting.store(claims_.size(), std::memory_order_relaxed);
-  room.waits.erase(found);
+  erase(room, found);
 }
 
 void Desk::append_failed(std::span<const AppendTag> appends, const Fault&) {
@@ -163,6 +169,7 @@ void Desk::leave(ClaimNumber number) {
 
 void Desk::tick() {
   end_claims();
+  end_asks();
   end_flights();
   std::vector<const Campaign*> campaigns;
   for (const auto& [campaign, room] : rooms_) campaigns.push_back(campaign);
@@ -203,8 +210,7 @@ void Desk::end_flights() {
       if (mutant(Mutant::ticket_not_sent_again)) {
         wait.flight = 0;
       } else if (!wait.claims.empty()) {
-        wait.queued = true;
-        room->queue.push_back(flight.user);
+        queue(*room, flight.user, wait);
       } else {
         drop_if_idle(*room, flight.user);
       }
@@ -219,6 +225,11 @@ void Desk::drop_if_idle(Room& room, const User& user) {
   const auto found = room.waits.find(user);
   if (found == room.waits.end() || !found->second.claims.empty() || found->second.flight != 0) return;
   if (mutant(Mutant::ticket_not_sent_again) && found->second.was_sent) return;
+  erase(room, found);
+}
+
+void Desk::erase(Room& room, Waits::iterator found) {
+  if (found->second.full_at != 0) room.full.erase(found->second.full_turn);
   room.waits.erase(found);
 }
 

@@ -275,6 +275,8 @@ void Loop::drain(Millis longest) {
 
 void Loop::stop() { impl_->io.stop(); }
 
+asio::io_context& Loop::io() { return impl_->io; }
+
 const Counters& Loop::counters() const { return impl_->common.counters; }
 Counters& Loop::counters() { return impl_->common.counters; }
 

@@ -9,6 +9,10 @@
 #include "http/handler.h"
 #include "http/limits.h"
 
+namespace boost::asio {
+class io_context;
+}
+
 namespace firstcome::http {
 
 /// One thread's share of the HTTP server: its listeners, their connections, and the only io_context of that thread.
@@ -56,6 +60,10 @@ class Loop {
 
   const Counters& counters() const;
   Counters& counters();  ///< for what its handlers count, on the loop's thread
+
+  /// For a client of another server that lives on this loop: it must be gone before the loop is. What it answers from its
+  /// own callbacks leaves with the next event or tick.
+  boost::asio::io_context& io();
 
  private:
   struct Impl;

@@ -192,7 +192,7 @@ class RoutesTest : public testing::Test {
   std::vector<std::function<void(Issuer&, Store&)>> hanging_;
   Loop loop_{system_clock_};
   HeaderIdentity identity_{"X-User", {*Network::parse("127.0.0.0/8")}};
-  Desk desk_{0, standings_, journal_, clock_, random_, {}, [this](ClaimNumber number, const Answer& answer) {
+  Desk desk_{0, standings_, journal_, nullptr, clock_, random_, {}, [this](ClaimNumber number, const Answer& answer) {
                routes_.deliver(number, answer);
              }};
   OperatorDesk operators_{1, standings_, journal_, clock_, {}};

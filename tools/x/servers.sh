@@ -4,12 +4,13 @@
 
 export TEST_REDIS=127.0.0.1:17379 TEST_MARIADB=127.0.0.1:17306 TEST_KAFKA=127.0.0.1:17092
 export TEST_REDIS_REPLICA=127.0.0.1:17380 TEST_REDIS_SENTINEL=127.0.0.1:17381
+export TEST_REDIS_TLS=127.0.0.1:17382 TEST_REDIS_CA=$root/build/servers/tls/ca.pem
 export TEST_REDIS_CLUSTER=127.0.0.1:17391,127.0.0.1:17392,127.0.0.1:17393
 export TEST_KAFKA_CLUSTER=127.0.0.1:17094,127.0.0.1:17095,127.0.0.1:17096
 
 servers_folder=$root/build/servers
 servers_single=(redis mariadb kafka)
-servers_cluster=(redis-replica redis-sentinel redis-cluster-1 redis-cluster-2 redis-cluster-3 kafka-1 kafka-2 kafka-3)
+servers_cluster=(redis-primary redis-replica redis-sentinel redis-cluster-1 redis-cluster-2 redis-cluster-3 kafka-1 kafka-2 kafka-3)
 
 run_servers() {
   local names=("${servers_single[@]}")
@@ -70,7 +71,7 @@ servers_status() {
 
 server_port() {
   case "$1" in
-    redis) echo 17379 ;; redis-replica) echo 17380 ;; redis-sentinel) echo 17381 ;;
+    redis) echo 17379 ;; redis-primary) echo 17383 ;; redis-replica) echo 17380 ;; redis-sentinel) echo 17381 ;;
     redis-cluster-*) echo $((17390 + ${1##*-})) ;;
     mariadb) echo 17306 ;;
     kafka) echo 17092 ;; kafka-*) echo $((17093 + ${1##*-})) ;;
@@ -97,7 +98,7 @@ server_start() {
   local name=$1 folder=$servers_folder/$1 port
   port=$(server_port "$name")
   case "$name" in
-    redis | redis-replica | redis-cluster-*) redis_start "$name" "$port" ;;
+    redis | redis-primary | redis-replica | redis-cluster-*) redis_start "$name" "$port" ;;
     redis-sentinel) sentinel_start "$port" ;;
     mariadb) mariadb_start "$port" ;;
     kafka | kafka-*) kafka_start "$name" "$port" ;;
@@ -130,17 +131,38 @@ redis_start() {
   {
     printf 'bind 127.0.0.1\nport %s\ndir %s/\nsave ""\nappendonly no\nset-proc-title no\nenable-debug-command local\n' "$port" "$folder"
     case "$name" in
-      redis-replica) printf 'replicaof 127.0.0.1 %s\n' "$(server_port redis)" ;;
+      redis)
+        redis_certificates
+        printf 'tls-port 17382\ntls-ca-cert-file %s\ntls-cert-file %s\ntls-key-file %s\ntls-auth-clients no\n' \
+          "$servers_folder/tls/ca.pem" "$servers_folder/tls/server.pem" "$servers_folder/tls/server.key"
+        ;;
+      redis-replica) printf 'replicaof 127.0.0.1 %s\n' "$(server_port redis-primary)" ;;
       redis-cluster-*) printf 'cluster-enabled yes\ncluster-config-file %s/nodes.conf\ncluster-node-timeout 2000\n' "$folder" ;;
     esac
   } >"$folder/redis.conf"
   server_spawn "$name" redis-server "$folder/redis.conf"
 }
 
+# An authority, a certificate of it for 127.0.0.1, and another authority that nobody believes.
+redis_certificates() {
+  local folder=$servers_folder/tls name
+  [ -e "$folder/ca.pem" ] && return
+  mkdir -p "$folder.new"
+  for name in ca other; do
+    openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj "/CN=firstcome $name" -keyout "$folder.new/$name.key" \
+      -out "$folder.new/$name.pem"
+  done 2>/dev/null
+  openssl req -new -newkey rsa:2048 -nodes -subj /CN=redis -keyout "$folder.new/server.key" -out "$folder.new/server.csr" 2>/dev/null
+  openssl x509 -req -days 3650 -in "$folder.new/server.csr" -CA "$folder.new/ca.pem" -CAkey "$folder.new/ca.key" \
+    -CAcreateserial -extfile <(printf 'subjectAltName=IP:127.0.0.1,DNS:localhost') -out "$folder.new/server.pem" 2>/dev/null
+  mv "$folder.new/other.pem" "$folder.new/ca.pem.other"
+  mv "$folder.new" "$folder"
+}
+
 sentinel_start() {
   local folder=$servers_folder/redis-sentinel
   printf 'bind 127.0.0.1\nport %s\ndir %s/\nset-proc-title no\nsentinel monitor firstcome 127.0.0.1 %s 1\nsentinel down-after-milliseconds firstcome 1000\nsentinel failover-timeout firstcome 5000\n' \
-    "$1" "$folder" "$(server_port redis)" >"$folder/sentinel.conf"
+    "$1" "$folder" "$(server_port redis-primary)" >"$folder/sentinel.conf"
   server_spawn redis-sentinel redis-sentinel "$folder/sentinel.conf"
 }
 
@@ -203,4 +225,9 @@ servers_join_cluster() {
   redis-cli -p $port cluster info 2>/dev/null | grep -q '^cluster_state:ok' && return
   redis-cli --cluster create ${TEST_REDIS_CLUSTER//,/ } --cluster-yes >"$servers_folder/redis-cluster.log" 2>&1 ||
     stop "the Redis Cluster did not join: see build/servers/redis-cluster.log"
+  local deadline=$((SECONDS + 20))
+  until redis-cli -p $port cluster info | grep -q '^cluster_state:ok'; do
+    [ "$SECONDS" -lt "$deadline" ] || stop "the Redis Cluster has no state: see build/servers/redis-cluster-1/log"
+    sleep 0.1
+  done
 }

@@ -1,0 +1,156 @@
+#include "gate/redis_function.h"
+
+#include <array>
+
+#include "base/limits.h"
+
+namespace firstcome {
+namespace {
+
+// DESIGN
+//   Two keys a campaign, both under its hash tag: meta (generation, limit, count) and users (a set). Redis has no rollback:
+//   what a function did before it failed stays. So it reads and checks first, and writes last; the writes are an HSET, a
+//   SADD and their times. It is refused before it starts when memory is full (no allow-oom), and then claims go past it.
+//
+//   A generation is the time in microseconds at which the limit was made, plus the number of widenings since: a gate that
+//   lost its memory and was made anew has another one, so that whoever was told `full` sees it.
+//
+//   SMISMEMBER and one SADD for the whole batch, and the answer as one string of letters: Redis' CPU goes to the calls and
+//   to the values that cross between it and Lua, not to the counting.
+constexpr std::string_view source = R"lua(#!lua name=firstcome_1
+
+-- Keys and their times: a day after the last that was let through.
+local seconds = 86400
+local users_max = 64
+
+local function places_of(text)
+  local places = tonumber(text)
+  if places and places >= 0 and places == math.floor(places) then return places end
+  return nil
+end
+
+-- KEYS meta users, ARGV places user...: {generation, one letter a user: i(n), a(gain), f(ull)}
+local function admit(keys, args)
+  local places = places_of(args[1])
+  if #keys ~= 2 or not places or #args < 2 or #args > users_max + 1 then
+    return redis.error_reply('ERR firstcome: admit takes two keys, places and 1 to 64 users')
+  end
+  local known = redis.call('SMISMEMBER', keys[2], unpack(args, 2))
+  local meta = redis.call('HMGET', keys[1], 'generation', 'limit', 'count')
+  local generation, limit, count = tonumber(meta[1]), tonumber(meta[2]), tonumber(meta[3])
+  local is_new = not (generation and limit and count)
+  if is_new then
+    local now = redis.call('TIME')
+    generation, limit, count = now[1] * 1000000 + now[2], places, 0
+  end
+
+  local said, fresh, taken = {}, {}, {}
+  for i = 2, #args do
+    local user = args[i]
+    if known[i - 1] == 1 or taken[user] then
+      said[i - 1] = 'a'
+    elseif count < limit then
+      count = count + 1
+      taken[user] = true
+      fresh[#fresh + 1] = user
+      said[i - 1] = 'i'
+    else
+      said[i - 1] = 'f'
+    end
+  end
+
+  if is_new or #fresh > 0 then
+    redis.call('HSET', keys[1], 'generation', string.format('%.0f', generation), 'limit', limit, 'count', count)
+    redis.call('EXPIRE', keys[1], seconds)
+  end
+  if #fresh > 0 then
+    redis.call('SADD', keys[2], unpack(fresh))
+    redis.call('EXPIRE', keys[2], seconds)
+  end
+  return {generation, table.concat(said)}
+end
+
+-- KEYS meta, ARGV generation seen, places: the generation that holds now; 0: there is none.
+local function widen(keys, args)
+  local places = places_of(args[2])
+  if #keys ~= 1 or not places or not tonumber(args[1]) then
+    return redis.error_reply('ERR firstcome: widen takes a key, a generation and places')
+  end
+  local meta = redis.call('HMGET', keys[1], 'generation', 'count')
+  local generation, count = tonumber(meta[1]), tonumber(meta[2])
+  if not generation or not count then return 0 end
+  if meta[1] ~= args[1] then return generation end
+  redis.call('HSET', keys[1], 'generation', string.format('%.0f', generation + 1), 'limit', count + places)
+  redis.call('EXPIRE', keys[1], seconds)
+  return generation + 1
+end
+
+redis.register_function('firstcome_1_admit', admit)
+redis.register_function('firstcome_1_widen', widen)
+)lua";
+
+static_assert(limits::gate_batch_max == 64, "users_max of the library, and its version, must follow");
+
+}  // namespace
+
+std::string_view redis_function_source() { return source; }
+
+RedisKeys::RedisKeys(std::string_view prefix, std::string_view campaign) {
+  users.append(prefix).append(":{").append(campaign).append("}:");
+  meta = users + "meta";
+  users += "users";
+}
+
+void append_load(std::string& out) { append_command(out, {"FUNCTION", "LOAD", "REPLACE", source}); }
+
+void append_admit(std::string& out, const RedisKeys& keys, std::uint32_t places,
+                  std::span<const std::string_view> users) {
+  const std::string number = std::to_string(places);
+  std::vector<std::string_view> words{"FCALL", "firstcome_1_admit", "2", keys.meta, keys.users, number};
+  words.insert(words.end(), users.begin(), users.end());
+  append_command(out, words);
+}
+
+void append_widen(std::string& out, const RedisKeys& keys, std::uint64_t generation, std::uint32_t places) {
+  append_command(
+      out, {"FCALL", "firstcome_1_widen", "1", keys.meta, std::to_string(generation), std::to_string(places)});
+}
+
+void append_forget(std::string& out, const RedisKeys& keys) { append_command(out, {"UNLINK", keys.meta, keys.users}); }
+
+Result<Admissions> admissions_of(const RedisValue& reply, std::size_t users) {
+  const auto no = [] {
+    return fail(FaultKind::corrupt, "what " + std::string(redis_library) + " answered is not what it answers");
+  };
+  if (!reply.is(RedisValue::Kind::list) || reply.list.size() != 2) return no();
+  const auto generation = generation_of(reply.list[0]);
+  const RedisValue& letters = reply.list[1];
+  if (!generation || !letters.is(RedisValue::Kind::text) || letters.text.size() != users) return no();
+  Admissions said{.generation = *generation, .users = {}};
+  said.users.reserve(users);
+  for (const char letter : letters.text) {
+    switch (letter) {
+      case 'i':
+        said.users.push_back(Admission::in);
+        break;
+      case 'a':
+        said.users.push_back(Admission::again);
+        break;
+      case 'f':
+        said.users.push_back(Admission::full);
+        break;
+      default:
+        return no();
+    }
+  }
+  return said;
+}
+
+Result<std::uint64_t> generation_of(const RedisValue& reply) {
+  if (!reply.is(RedisValue::Kind::number) || reply.number < 0) {
+    return fail(FaultKind::corrupt, "a generation is a number");
+  }
+  return static_cast<std::uint64_t>(reply.number);
+}
+
+}  // namespace firstcome
