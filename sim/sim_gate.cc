@@ -66,7 +66,7 @@ void SimGate::send() {
     if (world_.strikes(Happening::gate_ask_lost)) {
       give_up(campaign, std::move(batch.asks));
     } else {
-      world_.after(network(), [this, campaign, batch = std::move(batch)] { reach(campaign, batch); });
+      world_.after(network(), [this, to = campaign, sent = std::move(batch)] { reach(to, sent); });
     }
   }
 }

@@ -119,7 +119,7 @@ RedisGate::Place& RedisGate::place_at(const std::string& host) {
                          .user = options_.servers.user,
                          .password = options_.password,
                          .must_be_primary = options_.servers.kind == RedisServers::Kind::sentinel},
-        *this);
+        static_cast<RedisNodeOwner&>(*this));
     place.node->tick();  // opens its link
   }
   return place;

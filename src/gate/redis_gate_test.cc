@@ -293,7 +293,8 @@ TEST_F(RedisGateTest, silence_ends_after_gate_bypass_ms_max_and_is_proved_by_one
   std::size_t taken = 0;
   AskNumber number = 10;
   for (const auto end = clock_.uptime() + Millis(1000); clock_.uptime() < end; loop_.turn_for(Millis(5))) {
-    taken += gate_->ask("lunch", "u" + std::to_string(++number), 5, number).has_value();
+    taken += gate_->ask("lunch", "u" + std::to_string(number), 5, number).has_value();
+    ++number;
   }
   EXPECT_GT(taken, 0U);
   EXPECT_LT(taken, 12U) << "the others went past it at once";

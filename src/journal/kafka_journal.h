@@ -137,7 +137,6 @@ class KafkaJournal final : public Journal {
   Millis offset_{0};  // the brokers' clock minus ours
   std::vector<KafkaReader::Read> messages_;
   std::vector<Shown> batch_;
-  Uptime heard_at_{};
   std::atomic<bool> stopping_{false};
   bool lost_ = false;
   std::thread thread_;

@@ -467,10 +467,10 @@ class Metadata {
   }
   Metadata(Metadata&& other) noexcept : metadata_(std::exchange(other.metadata_, nullptr)) {}
   Metadata& operator=(Metadata&&) = delete;
-  const rd_kafka_metadata* operator->() const { return metadata_; }
+  const struct rd_kafka_metadata* operator->() const { return metadata_; }
 
  private:
-  const rd_kafka_metadata* metadata_ = nullptr;
+  const struct rd_kafka_metadata* metadata_ = nullptr;
 };
 
 }  // namespace
