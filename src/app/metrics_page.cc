@@ -1,7 +1,5 @@
 #include "app/metrics_page.h"
 
-#include <filesystem>
-
 #include "base/version.h"
 #include "metrics/page.h"
 
@@ -70,7 +68,7 @@ void loop_numbers(metrics::Page& page, const std::vector<const http::Counters*>&
   page.counter("firstcome_sent_bytes_total", "Bytes sent.", total(&http::Counters::bytes_out));
 }
 
-void journal_numbers(metrics::Page& page, const SqliteJournal& journal) {
+void journal_numbers(metrics::Page& page, const Journal& journal) {
   const auto stats = journal.stats();
   page.gauge("firstcome_mailbox_depth", "Appends that wait for the journal.", static_cast<double>(stats.waiting));
   page.gauge("firstcome_mailbox_limit", "Appends that may wait; beyond, claims get 503.",
@@ -79,7 +77,8 @@ void journal_numbers(metrics::Page& page, const SqliteJournal& journal) {
                static_cast<double>(stats.entries));
   page.summary("firstcome_journal_commit_seconds", "Time of a commit.", stats.commits, stats.commit_seconds);
   page.counter("firstcome_journal_faults_total", "Commits that failed.", static_cast<double>(stats.faults));
-  page.gauge("firstcome_journal_wal_bytes", "Length of journal.db-wal.", static_cast<double>(journal.wal_bytes()));
+  page.counter("firstcome_journal_skipped_total", "Messages in the journal that are no entries of ours.",
+               static_cast<double>(stats.skipped));
 }
 
 void issuer_numbers(metrics::Page& page, const Issuer::Counters& counters, Time now) {
@@ -104,32 +103,40 @@ void operator_numbers(metrics::Page& page, const MetricsSources& sources) {
              static_cast<double>(sources.operator_desk.waiting()));
   page.gauge("firstcome_operations_limit", "Changes that may wait; beyond, they get 503.",
              static_cast<double>(limits::operations_max));
+  if (!sources.issuer_thread) return;
   page.gauge("firstcome_questions_depth", "Operators' questions that wait for the store.",
-             static_cast<double>(sources.issuer_thread.asked()));
+             static_cast<double>(sources.issuer_thread->asked()));
   page.gauge("firstcome_questions_limit", "Questions that may wait; beyond, they get 503.",
              static_cast<double>(limits::questions_max));
+}
+
+/// Two processes whose positions are equal must show the same chains.
+void standings_numbers(metrics::Page& page, const std::vector<Mark>& marks) {
+  for (std::size_t partition = 0; partition < marks.size(); ++partition) {
+    const Mark& mark = marks[partition];
+    if (mark.position == 0) continue;
+    const std::string label = std::to_string(partition);
+    page.gauge("firstcome_journal_position", "The position applied last.", static_cast<double>(mark.position),
+               {{"partition", label}});
+    page.gauge("firstcome_standings_chain", "The chains of all campaigns at that position, their first 48 bits.",
+               static_cast<double>(chain_number(mark.chains)), {{"partition", label}});
+  }
 }
 
 }  // namespace
 
 std::string metrics_page(const MetricsSources& sources, const std::vector<const http::Counters*>& loops,
-                         const std::vector<const Desk::Counters*>& desks, Time now) {
+                         const std::vector<const Desk::Counters*>& desks, const std::vector<Mark>& marks, Time now) {
   metrics::Page page;
   page.gauge("firstcome_build_info", "Which firstcome this is.", 1, {{"version", std::string(version)}});
   desk_numbers(page, desks);
-  journal_numbers(page, sources.journal);
-  issuer_numbers(page, sources.issuer.counters(), now);
+  journal_numbers(page, sources.adapters.journal());
+  if (sources.issuer) issuer_numbers(page, sources.issuer->counters(), now);
   operator_numbers(page, sources);
-  page.gauge("firstcome_store_wal_bytes", "Length of store.db-wal.", static_cast<double>(sources.store.wal_bytes()));
   page.gauge("firstcome_campaigns", "Campaigns, closed ones too.", sources.standings.campaigns().size());
   page.gauge("firstcome_places", "All quotas together.", static_cast<double>(sources.standings.places()));
-  page.gauge("firstcome_journal_position", "The position applied last.",
-             static_cast<double>(sources.standings.position()));
-  std::error_code error;
-  const auto space = std::filesystem::space(sources.data, error);
-  if (!error)
-    page.gauge("firstcome_disk_free_bytes", "Room on the disk of the data folder.",
-               static_cast<double>(space.available));
+  standings_numbers(page, marks);
+  sources.adapters.write_metrics(page);
   loop_numbers(page, loops);
   return page.text();
 }

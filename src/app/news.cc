@@ -40,6 +40,7 @@ void log_event(const Effect& effect) {
 void News::shown(std::span<const Shown> entries) {
   if (!live_.load(std::memory_order_acquire)) {
     standings_.apply(entries, [](const Effect&) {});
+    mark(entries);
     return;
   }
   auto effects = std::make_shared<std::vector<Effect>>();
@@ -48,9 +49,25 @@ void News::shown(std::span<const Shown> entries) {
     effects->push_back(effect);
     log_event(effect);
   });
+  mark(entries);
   for (const Hearer& hearer : hearers_) {
     if (hearer.applied) hearer.applied(effects);
   }
+}
+
+void News::mark(std::span<const Shown> applied) {
+  std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < applied.size(); ++i) {
+    const std::uint32_t partition = applied[i].partition;
+    if (i + 1 < applied.size() && applied[i + 1].partition == partition) continue;
+    if (marks_.size() <= partition) marks_.resize(partition + 1);
+    marks_[partition] = standings_.mark(partition);
+  }
+}
+
+std::vector<Mark> News::marks() const {
+  std::lock_guard lock(mutex_);
+  return marks_;
 }
 
 void News::append_failed(std::span<const AppendTag> appends, const Fault& fault) {
@@ -63,7 +80,16 @@ void News::append_failed(std::span<const AppendTag> appends, const Fault& fault)
   }
 }
 
+std::optional<Time> News::heard_at() const {
+  std::lock_guard lock(mutex_);
+  return heard_at_;
+}
+
 void News::heard(Time journal_now) {
+  {
+    std::lock_guard lock(mutex_);
+    heard_at_ = journal_now;
+  }
   if (!live_.load(std::memory_order_acquire)) return;
   for (const Hearer& hearer : hearers_) {
     if (hearer.heard) hearer.heard(journal_now);

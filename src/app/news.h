@@ -3,6 +3,8 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <vector>
 
 #include "journal/journal.h"
@@ -31,15 +33,26 @@ class News final : public Follower {
   /// Before the journal starts. The hearer's place is the author of its appends.
   void add(Hearer hearer) { hearers_.push_back(std::move(hearer)); }
 
+  /// The journal's time when it was heard last.
+  std::optional<Time> heard_at() const;
+
   /// From now on hearers are told; before, entries are only applied (the replay of the start).
   void go_live() { live_.store(true, std::memory_order_release); }
+
+  /// Where the standings are, by partition. Any thread.
+  std::vector<Mark> marks() const;
 
   void shown(std::span<const Shown> entries) override;
   void append_failed(std::span<const AppendTag> appends, const Fault& fault) override;
   void heard(Time journal_now) override;
 
  private:
+  void mark(std::span<const Shown> applied);
+
   Standings& standings_;
+  mutable std::mutex mutex_;  // of the next two
+  std::vector<Mark> marks_;
+  std::optional<Time> heard_at_;
   std::vector<Hearer> hearers_;
   std::atomic<bool> live_{false};
 };

@@ -104,7 +104,7 @@ class RoutesTest : public testing::Test {
                                  return true;
                                },
                            .metrics = [] { return std::string("firstcome_build_info 1\n"); },
-                           .readiness = [this] { return reasons_; }});
+                           .readiness = [this] { return Readiness{.reasons = reasons_, .standings = {standings_.mark(0)}}; }});
     admin_front_.set_next(admin_.get());
   }
   void show(Entry entry) {
@@ -202,10 +202,10 @@ class RoutesTest : public testing::Test {
                         .standings = standings_,
                         .identity = identity_,
                         .clock = clock_,
-                        .readiness = [this] { return reasons_; }}};
+                        .readiness = [this] { return Readiness{.reasons = reasons_, .standings = {standings_.mark(0)}}; }}};
   std::unique_ptr<AdminRoutes> admin_;
-  StartingRoutes front_{[this] { return reasons_; }};
-  StartingRoutes admin_front_{[this] { return reasons_; }};
+  StartingRoutes front_{[this] { return Readiness{.reasons = reasons_, .standings = {standings_.mark(0)}}; }};
+  StartingRoutes admin_front_{[this] { return Readiness{.reasons = reasons_, .standings = {standings_.mark(0)}}; }};
   std::thread thread_;
   std::uint16_t port_ = 0;
   std::uint16_t admin_port_ = 0;

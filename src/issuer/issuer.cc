@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "base/assert.h"
+#include "base/hex.h"
 #include "base/log.h"
 #include "base/mutant.h"
 
@@ -18,16 +19,6 @@ namespace {
 constexpr Millis beat_every{1000};  // a spare takes over when the beat is 3 s old
 constexpr Millis pause_min{100}, pause_max{5000};
 constexpr Millis issued_again_after{2000};  // an `issued` entry that was not seen by then is appended again
-
-std::string hex(const InstallationId& id) {
-  std::string text;
-  for (const auto byte : id) {
-    constexpr std::string_view digits = "0123456789abcdef";
-    text += digits[byte >> 4];
-    text += digits[byte & 15];
-  }
-  return text;
-}
 
 /// How many of the list have a position up to `upto`; positions grow.
 template <class List>

@@ -20,6 +20,7 @@ constexpr Millis answer_ms_max{2000};
 constexpr Millis start_ms_max{10'000};  // without a message, while there should be some
 constexpr Millis read_wait{20};
 constexpr Millis stop_ms_max{5000};     // for what is in flight
+constexpr Millis offset_ms_max{10'000};  // how long a stamp tells how far the brokers' clock is off ours
 
 }  // namespace
 
@@ -62,6 +63,7 @@ Result<void> KafkaJournal::open_producer() {
 
 Result<void> KafkaJournal::start(Follower& follower) {
   follower_ = &follower;
+  const Time asked = options_.clock.now();
   auto ends = reader_.ends(start_ms_max);
   if (!ends) return fail(ends.error());
   Uptime until = options_.clock.uptime() + start_ms_max;
@@ -75,6 +77,7 @@ Result<void> KafkaJournal::start(Follower& follower) {
     }
     show(messages_);
   }
+  follower_->heard(asked + offset());
   {
     std::lock_guard lock(producer_mutex_);
     closed_ = false;
@@ -190,11 +193,12 @@ void KafkaJournal::show(std::span<KafkaReader::Read> read) {
     for (auto& one : read) {
       if (one.key && one.key->node == node_) {
         const auto found = pending_.find(one.key->number);
-        if (found != pending_.end() && now >= found->second.sent) {
-          // Between the two moments of our clock the brokers' one stood at the stamp.
-          offset_ = std::clamp(offset_, one.shown.stamp - now, one.shown.stamp - found->second.sent);
+        if (found != pending_.end()) {
+          learn_offset(one.shown.stamp - now, one.shown.stamp - found->second.sent);
+          pending_.erase(found);
         }
-        if (found != pending_.end()) pending_.erase(found);
+      } else if (one.shown.stamp > now) {
+        learn_offset(one.shown.stamp - now, Millis::max());  // it was stamped before we saw it
       }
       batch_.push_back(std::move(one.shown));
     }
@@ -211,6 +215,18 @@ void KafkaJournal::show(std::span<KafkaReader::Read> read) {
     read_ = reader_.reached();
   }
   follower_->shown(batch_);
+}
+
+/// The brokers' clock is ahead of ours by `least` to `most`.
+void KafkaJournal::learn_offset(Millis least, Millis most) {
+  if (least > most) return;  // our clock was set back meanwhile
+  offset_ = std::clamp(offset(), least, most);
+  offset_known_until_ = options_.clock.uptime() + offset_ms_max;
+}
+
+/// What nobody has confirmed for a while may be over: a clock is put right without a word to us.
+Millis KafkaJournal::offset() const {
+  return options_.clock.uptime() < offset_known_until_ ? offset_ : Millis(0);
 }
 
 void KafkaJournal::settle_reports() {
@@ -252,7 +268,7 @@ void KafkaJournal::hear() {
     std::lock_guard lock(watch_mutex_);
     if (look_ && look_->asked == look->asked) look_.reset();
   }
-  follower_->heard(look->asked + offset_);
+  follower_->heard(look->asked + offset());
 }
 
 /// Those that wait are shown, or told as failed, or given up when the time is over.

@@ -94,6 +94,8 @@ class KafkaJournal final : public Journal {
   void run();
   bool step(Millis wait);
   void show(std::span<KafkaReader::Read> read);
+  void learn_offset(Millis least, Millis most);
+  Millis offset() const;
   void settle_reports();
   void hear();
   void end_appends();
@@ -134,7 +136,8 @@ class KafkaJournal final : public Journal {
   Uptime looked_at_{};
   std::uint64_t lag_ = 0;
 
-  Millis offset_{0};  // the brokers' clock minus ours
+  Millis offset_{0};  // the brokers' clock minus ours, as long as it is known
+  Uptime offset_known_until_{};
   std::vector<KafkaReader::Read> messages_;
   std::vector<Shown> batch_;
   std::atomic<bool> stopping_{false};

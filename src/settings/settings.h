@@ -63,6 +63,8 @@ struct Settings {
   std::map<std::string, std::string, std::less<>> secret_files;  ///< admin_token_file, ...: where the secrets came from
 
   bool is_distributed() const { return journal != "sqlite"; }
+  bool serves() const { return role != "issuer"; }  ///< users
+  bool issues() const { return role != "api"; }
   Address listen{"127.0.0.1", 8080};
   Address admin_listen{"127.0.0.1", 8081};
   std::string admin_token;
