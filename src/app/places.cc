@@ -8,8 +8,9 @@ Result<KafkaPlace> journal_place(const Settings& settings) {
   if (url->path.empty()) {
     return fail(FaultKind::misconfigured, "journal names no topic: write kafka://HOST:PORT,.../TOPIC");
   }
-  KafkaPlace place{.access = {.brokers = {}, .options = settings.journal_options, .password = settings.journal_password},
-                   .topic = url->path};
+  KafkaPlace place{
+      .access = {.brokers = {}, .options = settings.journal_options, .password = settings.journal_password},
+      .topic = url->path};
   for (const auto& host : url->hosts) place.access.brokers += (place.access.brokers.empty() ? "" : ",") + host;
   return place;
 }

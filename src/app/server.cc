@@ -248,8 +248,9 @@ void Server::Parts::go_live() {
       .clock = clock,
       .token = settings.admin_token,
       .host = settings.admin_listen.host,
-      .ask_issuer = issuer ? http::AskIssuer([this](IssuerThread::Work work) { return issuer_thread->ask(std::move(work)); })
-                           : http::AskIssuer(),
+      .ask_issuer =
+          issuer ? http::AskIssuer([this](IssuerThread::Work work) { return issuer_thread->ask(std::move(work)); })
+                 : http::AskIssuer(),
       .metrics = page,
       .readiness = [this] { return readiness(); }});
   for (Lane& lane : lanes) {

@@ -15,8 +15,8 @@
 
 namespace firstcome::http {
 
-/// Runs work on the issuer's thread, where the store may be asked. False: too much waits there already (503). None: this
-/// process has no issuer (421).
+/// Runs work on the issuer's thread, where the store may be asked. False: too much waits there already (503). None:
+/// this process has no issuer (421).
 using AskIssuer = std::function<bool(std::function<void(Issuer&, Store&)>)>;
 
 /// The operators' requests of docs/api.md, on one loop.

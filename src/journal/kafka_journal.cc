@@ -1,6 +1,6 @@
 // DESIGN
-//   One thread reads the topic, applies and tells; a second one only asks the brokers where the topic ends, four times a
-//   second, since that call blocks while they are away. What was read up to such an end makes the news of that moment
+//   One thread reads the topic, applies and tells; a second one only asks the brokers where the topic ends, four times
+//   a second, since that call blocks while they are away. What was read up to such an end makes the news of that moment
 //   whole: that is heard(). Delivery reports are served on the reading thread too, so that a follower is never called
 //   twice at once.
 #include "journal/kafka_journal.h"
@@ -19,14 +19,15 @@ constexpr Millis look_every{250};
 constexpr Millis answer_ms_max{2000};
 constexpr Millis start_ms_max{10'000};  // without a message, while there should be some
 constexpr Millis read_wait{20};
-constexpr Millis stop_ms_max{5000};     // for what is in flight
+constexpr Millis stop_ms_max{5000};      // for what is in flight
 constexpr Millis offset_ms_max{10'000};  // how long a stamp tells how far the brokers' clock is off ours
 
 }  // namespace
 
 void KafkaJournal::end_process(const Fault& fault) {
   log::error(
-      "the journal is not the one that was read: this process ends, before it answers from it. Look at the topic before "
+      "the journal is not the one that was read: this process ends, before it answers from it. Look at the topic "
+      "before "
       "you start it again",
       {{"fault", fault.what}});
   std::abort();
@@ -101,9 +102,8 @@ Result<void> KafkaJournal::append(Entry entry, AppendTag tag) {
       return fail(FaultKind::overloaded, "the journal is full: too many appends wait");
     }
     number = ++last_number_;
-    pending_.emplace(number, Pending{.tag = tag,
-                                     .sent = options_.clock.now(),
-                                     .is_ticket = std::holds_alternative<Ticket>(entry)});
+    pending_.emplace(
+        number, Pending{.tag = tag, .sent = options_.clock.now(), .is_ticket = std::holds_alternative<Ticket>(entry)});
   }
   const auto key = KafkaKey{.node = node_, .number = number}.bytes();
   Result<void> sent;
@@ -225,9 +225,7 @@ void KafkaJournal::learn_offset(Millis least, Millis most) {
 }
 
 /// What nobody has confirmed for a while may be over: a clock is put right without a word to us.
-Millis KafkaJournal::offset() const {
-  return options_.clock.uptime() < offset_known_until_ ? offset_ : Millis(0);
-}
+Millis KafkaJournal::offset() const { return options_.clock.uptime() < offset_known_until_ ? offset_ : Millis(0); }
 
 void KafkaJournal::settle_reports() {
   std::optional<Fault> broken;

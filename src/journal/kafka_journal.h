@@ -20,14 +20,15 @@ namespace firstcome {
 
 /// The journal as a Kafka topic, for many processes.
 ///
-///   Order      a campaign's entries stand in one partition (the installation says of how many); positions are offsets + 1.
-///   Durable    acks=all, and what check_topic() asks of the brokers: as strong as the topic's replication.
+///   Order      a campaign's entries stand in one partition (the installation says of how many); positions are offsets
+///   + 1. Durable    acks=all, and what check_topic() asks of the brokers: as strong as the topic's replication.
 ///   Stamped    by the brokers. heard() gives this node's clock, put right by the stamps of its own entries.
 ///   Told       answers come from what was seen in the topic, never from a delivery report. A ticket without a report
-///              after `append_ms_max` is given up: told as failed if it cannot have been written, else neither. Where the
-///              producer breaks, another one takes its place, and the tickets without a report are sent once more; an
-///              operator's entry is not.
-///   Fails      a topic that does not keep the promises is refused at the start; afterwards, where an entry that was shown
+///              after `append_ms_max` is given up: told as failed if it cannot have been written, else neither. Where
+///              the producer breaks, another one takes its place, and the tickets without a report are sent once more;
+///              an operator's entry is not.
+///   Fails      a topic that does not keep the promises is refused at the start; afterwards, where an entry that was
+///   shown
 ///              is gone, another topic stands in its place, or an entry cannot be read, on_journal_lost() ends the
 ///              process: this node must not answer from a journal that is not that of the others.
 class KafkaJournal final : public Journal {
@@ -38,8 +39,8 @@ class KafkaJournal final : public Journal {
     Random& random;
 
     std::size_t append_entries_max = limits::append_entries_max;
-    Millis append_ms_max{4000};     ///< less than in_flight_ms_max: who asks again finds his ticket given up
-    Millis check_every{60'000};     ///< the topic's settings and first entry
+    Millis append_ms_max{4000};  ///< less than in_flight_ms_max: who asks again finds his ticket given up
+    Millis check_every{60'000};  ///< the topic's settings and first entry
 
     /// Must not return, but in tests: then the journal is dead, and says nothing any more.
     std::function<void(const Fault&)> on_journal_lost = end_process;
@@ -60,11 +61,11 @@ class KafkaJournal final : public Journal {
 
   /// For metrics; any thread.
   struct KafkaStats {
-    std::uint64_t producers = 0;     ///< opened again after one broke
-    std::uint64_t sent_again = 0;    ///< tickets, by another producer
-    std::uint64_t unknown = 0;       ///< appends of which nobody knows whether they were written
-    std::uint64_t lag_entries = 0;   ///< at the last look: messages that are there and were not read
-    double silent_seconds = 0;       ///< since the brokers last said where the topic ends
+    std::uint64_t producers = 0;    ///< opened again after one broke
+    std::uint64_t sent_again = 0;   ///< tickets, by another producer
+    std::uint64_t unknown = 0;      ///< appends of which nobody knows whether they were written
+    std::uint64_t lag_entries = 0;  ///< at the last look: messages that are there and were not read
+    double silent_seconds = 0;      ///< since the brokers last said where the topic ends
   };
   KafkaStats kafka_stats() const;
 

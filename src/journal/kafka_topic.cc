@@ -37,13 +37,14 @@ std::string_view value_of(const Config& config, std::string_view key) {
 
 int number_of(std::string_view text) { return text.empty() ? 0 : std::atoi(std::string(text).c_str()); }
 
-std::unexpected<Fault> unfit(const KafkaPlace& place, std::string_view key, std::string_view is, std::string_view wanted,
-                             std::string_view why) {
-  return fail(FaultKind::misconfigured,
-              fmt::format("topic {} has {}={}, and a journal needs {} ({}): kafka-configs.sh --bootstrap-server {} --alter "
-                          "--entity-type topics --entity-name {} --add-config {}={}",
-                          place.topic, key, is.empty() ? "(nothing)" : is, wanted, why, place.access.brokers,
-                          place.topic, key, wanted));
+std::unexpected<Fault> unfit(const KafkaPlace& place, std::string_view key, std::string_view is,
+                             std::string_view wanted, std::string_view why) {
+  return fail(
+      FaultKind::misconfigured,
+      fmt::format("topic {} has {}={}, and a journal needs {} ({}): kafka-configs.sh --bootstrap-server {} --alter "
+                  "--entity-type topics --entity-name {} --add-config {}={}",
+                  place.topic, key, is.empty() ? "(nothing)" : is, wanted, why, place.access.brokers, place.topic, key,
+                  wanted));
 }
 
 std::string_view why_of(std::string_view key) {
@@ -72,8 +73,9 @@ Result<void> check_brokers(kafka::Admin& admin) {
                 "auto.create.topics.enable=false in their server.properties");
   }
   if (!config->contains("telemetry.max.bytes")) {
-    return fail(FaultKind::misconfigured,
-                "the brokers are older than Kafka 3.7, where a consumer can see what was never acknowledged: upgrade them");
+    return fail(
+        FaultKind::misconfigured,
+        "the brokers are older than Kafka 3.7, where a consumer can see what was never acknowledged: upgrade them");
   }
   return {};
 }
@@ -81,8 +83,8 @@ Result<void> check_brokers(kafka::Admin& admin) {
 /// Sends the installation into one partition, and waits until it is there.
 Result<void> install(const KafkaPlace& place, std::uint32_t partition, const Installation& installation) {
   std::optional<kafka::Producer::Report> told;
-  auto producer = kafka::Producer::open(place.access, place.topic, 10, answer_ms_max,
-                                        [&](const auto& report) { told = report; });
+  auto producer =
+      kafka::Producer::open(place.access, place.topic, 10, answer_ms_max, [&](const auto& report) { told = report; });
   if (!producer) return fail(producer.error());
   std::vector<std::uint8_t> body;
   encode(installation, body);

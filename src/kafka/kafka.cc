@@ -1,7 +1,7 @@
 // DESIGN
-//   Written for librdkafka 2.0.2 (Debian 12). Its defaults are made for throughput and for groups; those that lose, repeat
-//   or hide something are set here, each with its reason. A consumer has a group's name, since assign() wants one, but no
-//   group is ever joined and no offset committed.
+//   Written for librdkafka 2.0.2 (Debian 12). Its defaults are made for throughput and for groups; those that lose,
+//   repeat or hide something are set here, each with its reason. A consumer has a group's name, since assign() wants
+//   one, but no group is ever joined and no offset committed.
 #include "kafka/kafka.h"
 
 #include <fmt/format.h>
@@ -55,7 +55,8 @@ class Troubles {
     std::lock_guard lock(mutex_);
     const bool timed_out = error == RD_KAFKA_RESP_ERR__TIMED_OUT || error == RD_KAFKA_RESP_ERR__TRANSPORT ||
                            error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
-    if (timed_out && error_ != RD_KAFKA_RESP_ERR_NO_ERROR) return {kind_of(error_), fmt::format("{}: {}", doing, reason_)};
+    if (timed_out && error_ != RD_KAFKA_RESP_ERR_NO_ERROR)
+      return {kind_of(error_), fmt::format("{}: {}", doing, reason_)};
     return {kind_of(error), fmt::format("{}: {}", doing, rd_kafka_err2str(error))};
   }
 
@@ -194,15 +195,10 @@ Result<Consumer> Consumer::open(const Access& access, const std::string& topic) 
   auto conf = conf_of(access, parts->told);
   if (!conf) return fail(conf.error());
   const std::pair<const char*, const char*> settings[] = {
-      {"group.id", "firstcome"},
-      {"enable.auto.commit", "false"},
-      {"enable.auto.offset.store", "false"},
+      {"group.id", "firstcome"},        {"enable.auto.commit", "false"}, {"enable.auto.offset.store", "false"},
       {"auto.offset.reset", "error"},  // an offset that is not there is a lost journal, and not the newest message
-      {"enable.partition.eof", "true"},
-      {"check.crcs", "true"},
-      {"allow.auto.create.topics", "false"},
-      {"fetch.error.backoff.ms", "50"},
-      {"fetch.wait.max.ms", "250"},
+      {"enable.partition.eof", "true"}, {"check.crcs", "true"},          {"allow.auto.create.topics", "false"},
+      {"fetch.error.backoff.ms", "50"}, {"fetch.wait.max.ms", "250"},
   };
   for (const auto& [key, value] : settings) {
     if (auto done = set(conf->get(), key, value); !done) return fail(done.error());
@@ -309,8 +305,8 @@ Result<std::map<std::uint32_t, std::int64_t>> Consumer::ends(std::span<const std
 
 Result<std::int64_t> Consumer::begin(std::uint32_t partition, Millis longest) {
   std::int64_t low = 0, high = 0;
-  const auto error = rd_kafka_query_watermark_offsets(parts_->client, parts_->topic.c_str(),
-                                                      static_cast<std::int32_t>(partition), &low, &high, as_int(longest));
+  const auto error = rd_kafka_query_watermark_offsets(
+      parts_->client, parts_->topic.c_str(), static_cast<std::int32_t>(partition), &low, &high, as_int(longest));
   if (error) return fail(parts_->told.troubles.fault("ask where " + parts_->topic + " begins", error));
   return low;
 }
@@ -383,8 +379,7 @@ Result<Producer> Producer::open(const Access& access, const std::string& topic, 
   parts->client = *client;
   parts->topic = rd_kafka_topic_new(parts->client, topic.c_str(), nullptr);
   if (!parts->topic) {
-    return fail(FaultKind::misconfigured,
-                fmt::format("topic {}: {}", topic, rd_kafka_err2str(rd_kafka_last_error())));
+    return fail(FaultKind::misconfigured, fmt::format("topic {}: {}", topic, rd_kafka_err2str(rd_kafka_last_error())));
   }
   return Producer(std::move(parts));
 }

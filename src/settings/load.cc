@@ -73,7 +73,8 @@ Result<void> load_file(LoadedSettings& loaded, const std::string& file) {
                   where + ": unknown setting \"" + std::string(key.str()) + "\"" + did_you_mean(key.str(), names));
     }
     if (setting->secret) {
-      return fail(FaultKind::misconfigured, where + ": a secret does not belong into this file: use " + std::string(setting->name) + "_file");
+      return fail(FaultKind::misconfigured,
+                  where + ": a secret does not belong into this file: use " + std::string(setting->name) + "_file");
     }
     const auto text = text_of(node);
     if (!text) {

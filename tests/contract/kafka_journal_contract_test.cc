@@ -57,7 +57,8 @@ TEST_P(KafkaJournalContract, HoldsOnKafka) {
 std::vector<Clause<JournalHost>> clauses() {
   auto all = journal_contract();
   std::erase_if(all, [](const auto& clause) {
-    return clause.label == "Durable" || clause.label == "Told" || clause.label == "Fails";  // they need a broker to break
+    return clause.label == "Durable" || clause.label == "Told" ||
+           clause.label == "Fails";  // they need a broker to break
   });
   return all;
 }
