@@ -51,12 +51,13 @@ void DistributedAdapters::write_metrics(metrics::Page& page) const {
              static_cast<double>(journal.lag_entries));
   page.gauge("firstcome_journal_silent_seconds", "Time since the brokers last said where the topic ends.",
              journal.silent_seconds);
+  const auto& sender = journal_->sender_stats();
   page.counter("firstcome_journal_producers_total", "Producers that broke and were replaced.",
-               static_cast<double>(journal.producers));
+               static_cast<double>(sender.producers.load()));
   page.counter("firstcome_journal_sent_again_total", "Tickets of a broken producer that were sent once more.",
-               static_cast<double>(journal.sent_again));
+               static_cast<double>(sender.sent_again.load()));
   page.counter("firstcome_journal_unknown_total", "Appends of which nobody knows whether they were written.",
-               static_cast<double>(journal.unknown));
+               static_cast<double>(sender.unknown.load()));
   if (!store_) return;
   const auto& store = store_->stats();
   page.counter("firstcome_store_connects_total", "Connections to the store, with the first.",

@@ -7,7 +7,6 @@
 #include <mutex>
 #include <optional>
 #include <thread>
-#include <unordered_map>
 #include <vector>
 
 #include "base/clock.h"
@@ -15,6 +14,7 @@
 #include "base/random.h"
 #include "journal/journal.h"
 #include "journal/kafka_reader.h"
+#include "journal/kafka_sender.h"
 
 namespace firstcome {
 
@@ -61,35 +61,23 @@ class KafkaJournal final : public Journal {
 
   /// For metrics; any thread.
   struct KafkaStats {
-    std::uint64_t producers = 0;    ///< opened again after one broke
-    std::uint64_t sent_again = 0;   ///< tickets, by another producer
-    std::uint64_t unknown = 0;      ///< appends of which nobody knows whether they were written
     std::uint64_t lag_entries = 0;  ///< at the last look: messages that are there and were not read
     double silent_seconds = 0;      ///< since the brokers last said where the topic ends
   };
   KafkaStats kafka_stats() const;
+  const KafkaSender::Stats& sender_stats() const { return sender_->stats(); }
 
   /// For tests: as if the brokers had broken the producer's sequence.
-  void break_producer();
+  void break_producer() { sender_->break_producer(); }
 
  private:
-  struct Pending {
-    AppendTag tag;
-    Time sent;
-    bool is_ticket = false;
-    bool sent_twice = false;
-  };
   struct Look {  // of the thread that looks where the topic ends
     Time asked;
     KafkaReader::Ends read_before;
     KafkaReader::Ends ends;
   };
 
-  KafkaJournal(Options options, KafkaReader reader, kafka::Admin admin);
-
-  Result<void> open_producer();
-  void reported(const kafka::Producer::Report& report);
-  void replace_producer(const Fault& why);
+  KafkaJournal(Options options, std::uint64_t node, KafkaReader reader, kafka::Admin admin);
 
   // On the journal's thread.
   void run();
@@ -97,7 +85,7 @@ class KafkaJournal final : public Journal {
   void show(std::span<KafkaReader::Read> read);
   void learn_offset(Millis least, Millis most);
   Millis offset() const;
-  void settle_reports();
+  void tell_failed();
   void hear();
   void end_appends();
   void lose(const Fault& fault);
@@ -111,22 +99,7 @@ class KafkaJournal final : public Journal {
   kafka::Admin admin_;
   Follower* follower_ = nullptr;
 
-  mutable std::mutex producer_mutex_;  // append() sends while the journal's thread may put another in its place
-  std::optional<kafka::Producer> producer_;
-  bool closed_ = true;
-
-  mutable std::mutex pending_mutex_;
-  std::unordered_map<std::uint64_t, Pending> pending_;  // by number, until shown or given up
-  std::uint64_t last_number_ = 0;
-  std::vector<AppendTag> failed_;  // told by the brokers, not yet to the follower
-  std::string failed_why_;
-  struct Again {
-    std::uint64_t number;
-    std::uint32_t partition;
-    std::vector<std::uint8_t> key, body;
-  };
-  std::vector<Again> again_;  // tickets of a broken producer
-  bool replacing_ = false;
+  std::unique_ptr<KafkaSender> sender_;
 
   mutable std::mutex watch_mutex_;
   std::condition_variable watch_wakes_;
@@ -142,13 +115,12 @@ class KafkaJournal final : public Journal {
   std::vector<KafkaReader::Read> messages_;
   std::vector<Shown> batch_;
   std::atomic<bool> stopping_{false};
-  bool lost_ = false;
+  std::atomic<bool> lost_{false};
   std::thread thread_;
   std::thread watcher_;
 
   mutable std::mutex stats_mutex_;
   Stats stats_;
-  KafkaStats kafka_stats_;
 };
 
 }  // namespace firstcome

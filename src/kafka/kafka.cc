@@ -396,7 +396,7 @@ Result<void> Producer::send(std::uint32_t partition, std::uint64_t number, std::
   return fail(kind, fmt::format("append to the topic: {}", rd_kafka_err2str(error)));
 }
 
-void Producer::poll() { rd_kafka_poll(parts_->client, 0); }
+void Producer::poll(Millis longest) { rd_kafka_poll(parts_->client, as_int(longest)); }
 
 bool Producer::flush(Millis longest) { return rd_kafka_flush(parts_->client, as_int(longest)) == 0; }
 

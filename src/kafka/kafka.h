@@ -102,8 +102,8 @@ class Producer {
   Result<void> send(std::uint32_t partition, std::uint64_t number, std::span<const std::uint8_t> key,
                     std::span<const std::uint8_t> body);
 
-  /// Tells what has been delivered; does not block.
-  void poll();
+  /// Tells what has been delivered; waits for the first of it.
+  void poll(Millis longest);
 
   /// Waits until all is told, or the time is over. False: not all.
   bool flush(Millis longest);
