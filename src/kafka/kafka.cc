@@ -364,7 +364,8 @@ Result<Producer> Producer::open(const Access& access, const std::string& topic, 
   const std::pair<const char*, std::string> settings[] = {
       {"enable.idempotence", "true"},
       {"acks", "all"},
-      {"linger.ms", "0"},
+      // Without it the first message of a batch travels alone, and the brokers commit twice as often.
+      {"linger.ms", "0.5"},
       {"queue.buffering.max.messages", std::to_string(messages_max)},
       // By default five minutes, in which nobody is told anything.
       {"message.timeout.ms", std::to_string(message_ms_max.count())},

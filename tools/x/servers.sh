@@ -9,6 +9,7 @@ export TEST_REDIS_CLUSTER=127.0.0.1:17391,127.0.0.1:17392,127.0.0.1:17393
 export TEST_KAFKA_CLUSTER=127.0.0.1:17094,127.0.0.1:17095,127.0.0.1:17096
 
 servers_folder=$root/build/servers
+export TEST_KAFKA_JARS=$servers_folder/kafka-jars
 servers_single=(redis mariadb kafka)
 servers_cluster=(redis-primary redis-replica redis-sentinel redis-cluster-1 redis-cluster-2 redis-cluster-3 kafka-1 kafka-2 kafka-3)
 
