@@ -91,8 +91,7 @@ void SimGate::reach(const CampaignId& campaign, const Batch& batch) {
     answer(campaign, generation, answers, world_.dice.between(millis(1), millis(700)));
   }
   const bool is_late = world_.strikes(Happening::gate_answer_late);
-  answer(campaign, generation, std::move(answers),
-         is_late ? world_.dice.between(millis(20), millis(1000)) : network());
+  answer(campaign, generation, std::move(answers), is_late ? world_.dice.between(millis(20), millis(1000)) : network());
 }
 
 void SimGate::answer(const CampaignId& campaign, std::uint64_t generation, std::vector<GateAnswer> answers,

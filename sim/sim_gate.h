@@ -36,7 +36,7 @@ class Filter {
 
   World& world_;
   std::map<CampaignId, PerCampaign> memory_;
-  std::map<CampaignId, PerCampaign> replica_;  // as it was some time ago
+  std::map<CampaignId, PerCampaign> replica_;               // as it was some time ago
   std::set<std::pair<CampaignId, std::uint64_t>> widened_;  // generations that somebody has raised the limit of
 };
 

@@ -55,8 +55,7 @@ std::optional<std::vector<std::string>> next_command(std::string& read) {
 
 class FakeRedis::Loop {
  public:
-  Loop(Script script, bool greets)
-      : script_(std::move(script)), greets_(greets), wake_(eventfd(0, EFD_CLOEXEC)) {
+  Loop(Script script, bool greets) : script_(std::move(script)), greets_(greets), wake_(eventfd(0, EFD_CLOEXEC)) {
     listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in here{};
     here.sin_family = AF_INET;

@@ -53,13 +53,14 @@ class GateAsker {
 ///   Again      Who was let through is `again`, until the gate forgets.
 ///   Widened    Of those who widen one generation only the first raises the limit, by the places that it sees free;
 ///              each is told the generation that holds then.
-///   Forgotten  After forget() nothing of the campaign is left, even while the gate has no memory to spare; the next ask
+///   Forgotten  After forget() nothing of the campaign is left, even while the gate has no memory to spare; the next
+///   ask
 ///              begins anew.
 ///   Answered   An ask that was taken is answered or told as failed, once, later.
 ///   Ends       An ask is told as failed with timed_out when its time is over; an answer that comes later is dropped.
-///   Away       While the gate is known to be away, ask fails at once with unavailable; it is used again when it is back.
-///   Bounds     At most `gate_asks_max` asks wait; beyond, ask fails with overloaded.
-///   Threads    A gate lives on one loop, as its asker does; stats() may be called from any thread.
+///   Away       While the gate is known to be away, ask fails at once with unavailable; it is used again when it is
+///   back. Bounds     At most `gate_asks_max` asks wait; beyond, ask fails with overloaded. Threads    A gate lives on
+///   one loop, as its asker does; stats() may be called from any thread.
 class Gate {
  public:
   virtual ~Gate() = default;

@@ -29,9 +29,10 @@ constexpr std::array known{
     Known{"NOAUTH", RedisRemedy::call_a_person, "it wants a password: set gate_password_file"},
     Known{"WRONGPASS", RedisRemedy::call_a_person,
           "user or password is wrong: look at gate (redis://USER@...) and gate_password_file"},
-    Known{"NOPERM", RedisRemedy::call_a_person,
-          "its user may not do this: it needs +fcall +function|load +smismember +hmget +hset +sadd +expire +time +unlink "
-          "+ping +role +asking +cluster|slots and ~PREFIX:* (gate_prefix)"},
+    Known{
+        "NOPERM", RedisRemedy::call_a_person,
+        "its user may not do this: it needs +fcall +function|load +smismember +hmget +hset +sadd +expire +time +unlink "
+        "+ping +role +asking +cluster|slots and ~PREFIX:* (gate_prefix)"},
 };
 
 std::string_view word(std::string_view text, std::size_t number) {
@@ -66,7 +67,8 @@ RedisError read_redis_error(std::string_view text) {
     return {RedisRemedy::call_a_person, {}, {FaultKind::misconfigured, "it answered \"" + legible(text) + "\""}};
   }
   const bool leads_on = found->remedy == RedisRemedy::follow || found->remedy == RedisRemedy::follow_once;
-  return {found->remedy, std::string(leads_on ? word(text, 2) : std::string_view()),
+  return {found->remedy,
+          std::string(leads_on ? word(text, 2) : std::string_view()),
           {kind_of(found->remedy), std::string(code) + ": " + std::string(found->what)}};
 }
 

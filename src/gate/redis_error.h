@@ -28,8 +28,8 @@ struct RedisError {
 
 RedisError read_redis_error(std::string_view text);
 
-/// The same for what AUTH answered: a server that does not know the command repeats its arguments, and one of them is the
-/// password.
+/// The same for what AUTH answered: a server that does not know the command repeats its arguments, and one of them is
+/// the password.
 RedisError read_auth_error(std::string_view text);
 
 }  // namespace firstcome

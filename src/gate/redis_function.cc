@@ -8,15 +8,16 @@ namespace firstcome {
 namespace {
 
 // DESIGN
-//   Two keys a campaign, both under its hash tag: meta (generation, limit, count) and users (a set). Redis has no rollback:
-//   what a function did before it failed stays. So it reads and checks first, and writes last; the writes are an HSET, a
-//   SADD and their times. It is refused before it starts when memory is full (no allow-oom), and then claims go past it.
+//   Two keys a campaign, both under its hash tag: meta (generation, limit, count) and users (a set). Redis has no
+//   rollback: what a function did before it failed stays. So it reads and checks first, and writes last; the writes are
+//   an HSET, a SADD and their times. It is refused before it starts when memory is full (no allow-oom), and then claims
+//   go past it.
 //
-//   A generation is the time in microseconds at which the limit was made, plus the number of widenings since: a gate that
-//   lost its memory and was made anew has another one, so that whoever was told `full` sees it.
+//   A generation is the time in microseconds at which the limit was made, plus the number of widenings since: a gate
+//   that lost its memory and was made anew has another one, so that whoever was told `full` sees it.
 //
-//   SMISMEMBER and one SADD for the whole batch, and the answer as one string of letters: Redis' CPU goes to the calls and
-//   to the values that cross between it and Lua, not to the counting.
+//   SMISMEMBER and one SADD for the whole batch, and the answer as one string of letters: Redis' CPU goes to the calls
+//   and to the values that cross between it and Lua, not to the counting.
 constexpr std::string_view source = R"lua(#!lua name=firstcome_1
 
 -- Keys and their times: a day after the last that was let through.
@@ -112,8 +113,8 @@ void append_admit(std::string& out, const RedisKeys& keys, std::uint32_t places,
 }
 
 void append_widen(std::string& out, const RedisKeys& keys, std::uint64_t generation, std::uint32_t places) {
-  append_command(
-      out, {"FCALL", "firstcome_1_widen", "1", keys.meta, std::to_string(generation), std::to_string(places)});
+  append_command(out,
+                 {"FCALL", "firstcome_1_widen", "1", keys.meta, std::to_string(generation), std::to_string(places)});
 }
 
 void append_forget(std::string& out, const RedisKeys& keys) { append_command(out, {"UNLINK", keys.meta, keys.users}); }

@@ -26,7 +26,8 @@ struct RedisKeys {
 };
 
 void append_load(std::string& out);
-void append_admit(std::string& out, const RedisKeys& keys, std::uint32_t places, std::span<const std::string_view> users);
+void append_admit(std::string& out, const RedisKeys& keys, std::uint32_t places,
+                  std::span<const std::string_view> users);
 void append_widen(std::string& out, const RedisKeys& keys, std::uint64_t generation, std::uint32_t places);
 
 /// Not the library's: a function is refused while memory is full, even one that only deletes.

@@ -1,10 +1,11 @@
 // DESIGN
 //   Asks stand in a line per campaign, and lines in turns at the server that has the campaign's slot. When the server's
-//   socket is free it fetches calls: each takes up to 64 users out of the next line. So a lone ask leaves in the same turn
-//   of the loop, and under load the batches fill themselves while the socket and the calls that are out are the brake.
+//   socket is free it fetches calls: each takes up to 64 users out of the next line. So a lone ask leaves in the same
+//   turn of the loop, and under load the batches fill themselves while the socket and the calls that are out are the
+//   brake.
 //
-//   Nothing is queued for a server that is known to be away: ask() fails at once, and the desk goes on. A server that comes
-//   back is proved by one call before it gets the others (redis_node.h).
+//   Nothing is queued for a server that is known to be away: ask() fails at once, and the desk goes on. A server that
+//   comes back is proved by one call before it gets the others (redis_node.h).
 //
 //   A call that another server must answer, or that came before the library, is sent again within its time.
 #include "gate/redis_gate.h"

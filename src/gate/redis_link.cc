@@ -1,6 +1,6 @@
 // DESIGN
-//   Asio calls back after a link was closed too (with operation_aborted), and perhaps after its owner is gone. So a Wire,
-//   the life of one connection, is owned by the callbacks that are out; it forgets its owner when it is closed.
+//   Asio calls back after a link was closed too (with operation_aborted), and perhaps after its owner is gone. So a
+//   Wire, the life of one connection, is owned by the callbacks that are out; it forgets its owner when it is closed.
 #include "gate/redis_link.h"
 
 #include <array>
@@ -35,8 +35,8 @@ Result<std::shared_ptr<RedisTls>> RedisTls::load(const std::string& ca_file) {
   impl->context.set_verify_mode(asio::ssl::verify_peer);
   impl->context.load_verify_file(ca_file, error);
   if (error) {
-    return fail(FaultKind::misconfigured, "gate_tls_ca: no certificates can be read from " + ca_file + ": " +
-                                              error.message());
+    return fail(FaultKind::misconfigured,
+                "gate_tls_ca: no certificates can be read from " + ca_file + ": " + error.message());
   }
   return std::make_shared<RedisTls>(std::move(impl));
 }
@@ -89,7 +89,8 @@ void RedisLink::Wire::open() {
   const auto address = asio::ip::make_address(server, no_address);
   if (!no_address) {
     const tcp::endpoint endpoint(address, static_cast<std::uint16_t>(std::stoul(port)));
-    return socket.async_connect(endpoint, [self = shared_from_this()](const error_code& error) { self->connected(error); });
+    return socket.async_connect(endpoint,
+                                [self = shared_from_this()](const error_code& error) { self->connected(error); });
   }
   resolver.async_resolve(server, port, [self = shared_from_this()](const error_code& error, const auto& found) {
     if (!self->owner) return;
@@ -132,12 +133,13 @@ void RedisLink::Wire::opened() {
 
 void RedisLink::Wire::read() {
   through([this](auto& stream) {
-    stream.async_read_some(asio::buffer(incoming), [self = shared_from_this()](const error_code& error, std::size_t size) {
-      if (!self->owner) return;
-      if (error) return self->lost(error, "it closed the connection");
-      self->owner->link_read({self->incoming.data(), size});
-      if (self->owner) self->read();
-    });
+    stream.async_read_some(asio::buffer(incoming),
+                           [self = shared_from_this()](const error_code& error, std::size_t size) {
+                             if (!self->owner) return;
+                             if (error) return self->lost(error, "it closed the connection");
+                             self->owner->link_read({self->incoming.data(), size});
+                             if (self->owner) self->read();
+                           });
   });
 }
 
@@ -156,12 +158,13 @@ void RedisLink::Wire::pump() {
   if (!owner || outgoing.empty()) return;
   is_sending = true;
   through([this](auto& stream) {
-    asio::async_write(stream, asio::buffer(outgoing), [self = shared_from_this()](const error_code& error, std::size_t) {
-      self->is_sending = false;
-      if (!self->owner) return;
-      if (error) return self->lost(error, "it closed the connection");
-      self->pump();
-    });
+    asio::async_write(stream, asio::buffer(outgoing),
+                      [self = shared_from_this()](const error_code& error, std::size_t) {
+                        self->is_sending = false;
+                        if (!self->owner) return;
+                        if (error) return self->lost(error, "it closed the connection");
+                        self->pump();
+                      });
   });
 }
 

@@ -6,9 +6,7 @@
 namespace firstcome {
 namespace {
 
-std::string_view host_part(std::string_view host_and_port) {
-  return host_and_port.substr(0, host_and_port.rfind(':'));
-}
+std::string_view host_part(std::string_view host_and_port) { return host_and_port.substr(0, host_and_port.rfind(':')); }
 
 std::optional<std::uint16_t> number_in(const RedisValue& value, std::int64_t most) {
   if (!value.is(RedisValue::Kind::number) || value.number < 0 || value.number > most) return {};
@@ -75,8 +73,8 @@ Result<RedisMap> map_of_slots(const RedisValue& reply, std::string_view asked) {
     if (!first || !last || !primary.is(RedisValue::Kind::list) || primary.list.size() < 2) return no();
     const auto port = number_in(primary.list[1], 65535);
     if (!port) return no();
-    const bool is_named = primary.list[0].is(RedisValue::Kind::text) && !primary.list[0].text.empty() &&
-                          primary.list[0].text != "?";
+    const bool is_named =
+        primary.list[0].is(RedisValue::Kind::text) && !primary.list[0].text.empty() && primary.list[0].text != "?";
     const std::string number = std::to_string(*port);
     map.add(*first, *last,
             is_named ? redis_host(primary.list[0].text, number) : std::string(host_part(asked)) + ":" + number);

@@ -64,7 +64,8 @@ struct RedisNodeOptions {
 /// One Redis server as one loop sees it: a link, the calls that are out, and whether it is any good at present.
 ///
 ///   Order     calls are answered in the order in which they were sent.
-///   Away      after a fault it takes no asks for a pause, which grows from `pause_least` to `pause_most` and has jitter.
+///   Away      after a fault it takes no asks for a pause, which grows from `pause_least` to `pause_most` and has
+///   jitter.
 ///             Then one call is let through, alone; its answer ends the pauses.
 ///   Bounds    at most `calls_max` calls are out.
 class RedisNode final : private RedisLinkOwner {

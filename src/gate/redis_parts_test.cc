@@ -63,8 +63,9 @@ TEST(RedisError, says_what_is_to_be_done) {
   const auto remedy = [](std::string_view text) { return read_redis_error(text).remedy; };
   for (const auto* text :
        {"LOADING Redis is loading the dataset in memory", "BUSY Redis is busy running a script.",
-        "UNKILLABLE Sorry the script already executed write commands", "MISCONF Redis is configured to save RDB snapshots",
-        "OOM command not allowed when used memory > 'maxmemory'.", "NOREPLICAS Not enough good replicas to write."}) {
+        "UNKILLABLE Sorry the script already executed write commands",
+        "MISCONF Redis is configured to save RDB snapshots", "OOM command not allowed when used memory > 'maxmemory'.",
+        "NOREPLICAS Not enough good replicas to write."}) {
     EXPECT_EQ(remedy(text), RedisRemedy::wait) << text;
     EXPECT_TRUE(read_redis_error(text).fault.retryable()) << text;
   }
@@ -100,10 +101,10 @@ TEST(RedisMap, puts_a_campaign_where_the_cluster_puts_its_hash_tag) {
 }
 
 TEST(RedisMap, is_read_from_cluster_slots) {
-  const auto map = map_of_slots(
-      read("*2\r\n*4\r\n:0\r\n:8191\r\n*3\r\n$8\r\n10.0.0.1\r\n:7000\r\n$2\r\nid\r\n*3\r\n$8\r\n10.0.0.9\r\n:7009\r\n$2\r\nix\r\n"
-           "*3\r\n:8192\r\n:16383\r\n*2\r\n$0\r\n\r\n:7001\r\n"),
-      "10.0.0.5:7005");
+  const auto map = map_of_slots(read("*2\r\n*4\r\n:0\r\n:8191\r\n*3\r\n$8\r\n10.0.0.1\r\n:7000\r\n$2\r\nid\r\n*3\r\n$"
+                                     "8\r\n10.0.0.9\r\n:7009\r\n$2\r\nix\r\n"
+                                     "*3\r\n:8192\r\n:16383\r\n*2\r\n$0\r\n\r\n:7001\r\n"),
+                                "10.0.0.5:7005");
   ASSERT_TRUE(map) << map.error().what;
   EXPECT_EQ(map->host_of(0), "10.0.0.1:7000");
   EXPECT_EQ(map->host_of(8191), "10.0.0.1:7000");

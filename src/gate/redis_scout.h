@@ -21,10 +21,11 @@ struct RedisScoutOptions {
   std::string password;
 };
 
-/// Finds out which server has which slots: asks the sentinels for the master, or the servers of a cluster for the map, one
-/// after another until one knows, each on a link of its own.
+/// Finds out which server has which slots: asks the sentinels for the master, or the servers of a cluster for the map,
+/// one after another until one knows, each on a link of its own.
 ///
-///   Bounds    one link at a time; a server that does not answer within `answer_ms_max` is passed over. Rounds follow each
+///   Bounds    one link at a time; a server that does not answer within `answer_ms_max` is passed over. Rounds follow
+///   each
 ///             other after `pause_least`, later up to `pause_most`.
 class RedisScout final : private RedisLinkOwner {
  public:

@@ -1,7 +1,7 @@
 // DESIGN
-//   One thread reads the topic, applies and tells. A second one sends (kafka_sender.h). A third one only asks the brokers
-//   where the topic ends, four times a second, since that call blocks while they are away: what was read up to such an
-//   end makes the news of that moment whole, and that is heard().
+//   One thread reads the topic, applies and tells. A second one sends (kafka_sender.h). A third one only asks the
+//   brokers where the topic ends, four times a second, since that call blocks while they are away: what was read up to
+//   such an end makes the news of that moment whole, and that is heard().
 #include "journal/kafka_journal.h"
 
 #include <fmt/format.h>

@@ -7,7 +7,7 @@
 namespace firstcome {
 namespace {
 
-constexpr Millis report_wait{1};    // a partition that is free need not wait longer for one that is not
+constexpr Millis report_wait{1};     // a partition that is free need not wait longer for one that is not
 constexpr Millis stop_ms_max{5000};  // for what is on its way
 
 }  // namespace
@@ -25,9 +25,8 @@ KafkaSender::~KafkaSender() {
 }
 
 Result<void> KafkaSender::open_producer() {
-  auto producer =
-      kafka::Producer::open(options_.place.access, options_.place.topic, options_.append_entries_max + 1,
-                            options_.append_ms_max / 2, [this](const auto& report) { reported(report); });
+  auto producer = kafka::Producer::open(options_.place.access, options_.place.topic, options_.append_entries_max + 1,
+                                        options_.append_ms_max / 2, [this](const auto& report) { reported(report); });
   if (!producer) return fail(producer.error());
   producer_.emplace(std::move(*producer));
   return {};

@@ -23,12 +23,15 @@ namespace firstcome {
 /// Sends entries to the topic, and knows of each until it was seen there, or given up.
 ///
 ///   Order     entries of a partition stand in the order of send().
-///   Batches   while a batch of a partition is on its way, what comes for that partition waits for the next one: a commit
+///   Batches   while a batch of a partition is on its way, what comes for that partition waits for the next one: a
+///   commit
 ///             of the brokers is shared by all who wait, and librdkafka, which burns a core while messages queue behind
 ///             its requests, never has such a queue.
-///   Given up  an entry that was not acknowledged after `append_ms_max`: half of it to wait for its turn, half on its way.
+///   Given up  an entry that was not acknowledged after `append_ms_max`: half of it to wait for its turn, half on its
+///   way.
 ///             told as failed if it cannot have been written, else as unknown.
-///   Repeated  when the idempotent producer breaks (fatal), another one takes its place, and its tickets without a report
+///   Repeated  when the idempotent producer breaks (fatal), another one takes its place, and its tickets without a
+///   report
 ///             are sent once more; an operator's entry is not.
 ///   Threads   send(), seen() and stats() from any; the rest on one.
 ///   Bounds    `append_entries_max` entries are known at once; beyond, send() fails with overloaded.
@@ -94,8 +97,8 @@ class KafkaSender {
   };
   struct Line {  // of a partition
     std::deque<Message> waiting;
-    std::vector<Message> batch;    // being handed over
-    std::size_t on_the_way = 0;    // of the present batch, without a report
+    std::vector<Message> batch;  // being handed over
+    std::size_t on_the_way = 0;  // of the present batch, without a report
     Uptime since{};
   };
 

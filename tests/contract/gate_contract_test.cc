@@ -1,5 +1,6 @@
-// Runs the gate's contract on real servers (Redis alone, over TLS, behind a sentinel, as a cluster), shows that each clause
-// turns red when an adapter breaks it, and what only real servers can show: failover, moved slots, a flushed library.
+// Runs the gate's contract on real servers (Redis alone, over TLS, behind a sentinel, as a cluster), shows that each
+// clause turns red when an adapter breaks it, and what only real servers can show: failover, moved slots, a flushed
+// library.
 #include "gate_contract.h"
 
 #include <unistd.h>
@@ -164,7 +165,9 @@ TEST_P(GateContract, Holds) {
 }
 
 INSTANTIATE_TEST_SUITE_P(, GateContract, testing::Combine(testing::ValuesIn(kinds), testing::ValuesIn(gate_contract())),
-                         [](const auto& info) { return std::get<1>(info.param).label + name_of(std::get<0>(info.param)); });
+                         [](const auto& info) {
+                           return std::get<1>(info.param).label + name_of(std::get<0>(info.param));
+                         });
 
 TEST(GateContractWords, AreThoseOfTheHeader) {
   const auto header = words_of_header("gate/gate.h");
@@ -274,7 +277,8 @@ class BrokenHost final : public GateHost {
 
 std::vector<Breakage> breakages() {
   return {
-      {.name = "LetsEverybodyThrough", .clause = "Filters",
+      {.name = "LetsEverybodyThrough",
+       .clause = "Filters",
        .answer = [](GateAnswer& one) { one.admission = Admission::in; }},
       {.name = "KnowsNobody",
        .clause = "Again",
@@ -460,13 +464,14 @@ TEST_F(RealGate, a_user_without_the_right_password_or_the_right_permissions_goes
   const auto gate_of = [&](std::string user, std::string password) {
     static SystemClock clock;
     static SystemRandom random;
-    auto opened = RedisGate::open({.io = host_->loop().io(),
-                                   .clock = clock,
-                                   .random = random,
-                                   .servers = {.hosts = servers_of("TEST_REDIS"), .user = std::move(user), .master = {}},
-                                   .password = std::move(password),
-                                   .tls_ca = {},
-                                   .prefix = std::string(prefix)});
+    auto opened =
+        RedisGate::open({.io = host_->loop().io(),
+                         .clock = clock,
+                         .random = random,
+                         .servers = {.hosts = servers_of("TEST_REDIS"), .user = std::move(user), .master = {}},
+                         .password = std::move(password),
+                         .tls_ca = {},
+                         .prefix = std::string(prefix)});
     host_->loop().off_tick(this);
     gate_ = std::move(*opened);
     gate_->start(asker_);

@@ -1,5 +1,5 @@
-// Runs the journal's contract on the Kafka adapter: on one broker and on three of `./x servers up --cluster`; what kills
-// the broker, stops it or damages its files, on one of its own.
+// Runs the journal's contract on the Kafka adapter: on one broker and on three of `./x servers up --cluster`; what
+// kills the broker, stops it or damages its files, on one of its own.
 #include <cstdlib>
 
 #include "journal/kafka_journal.h"
@@ -13,8 +13,9 @@ namespace {
 class KafkaHost final : public JournalHost {
  public:
   explicit KafkaHost(const std::string& brokers, KafkaBroker* own = nullptr)
-      : own_(own), place_{.access = {.brokers = brokers, .options = {}, .password = {}},
-                          .topic = "contract-" + std::to_string(random_.next())} {
+      : own_(own),
+        place_{.access = {.brokers = brokers, .options = {}, .password = {}},
+               .topic = "contract-" + std::to_string(random_.next())} {
     const auto made = make_topic(place_, {}, random_);
     why_ = made ? "" : made.error().what;
   }
@@ -29,8 +30,8 @@ class KafkaHost final : public JournalHost {
     return std::unique_ptr<Journal>(std::move(*opened));
   }
 
-  /// Deviation: the broker is killed, but the machine's page cache survives. That it asks for an fsync before it answers
-  /// is what check_topic() sees to.
+  /// Deviation: the broker is killed, but the machine's page cache survives. That it asks for an fsync before it
+  /// answers is what check_topic() sees to.
   void crash() override {
     own_->kill();
     is_down_ = true;

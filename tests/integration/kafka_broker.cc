@@ -45,7 +45,8 @@ void write_u32(std::uint32_t number, char* to) {
 
 }  // namespace
 
-KafkaBroker::KafkaBroker(std::map<std::string, std::string> config) : port_(free_port()), controller_port_(free_port()) {
+KafkaBroker::KafkaBroker(std::map<std::string, std::string> config)
+    : port_(free_port()), controller_port_(free_port()) {
   std::string name = (std::filesystem::temp_directory_path() / "firstcome-kafka-XXXXXX").string();
   MUST(mkdtemp(name.data()) != nullptr, "a temporary folder can be made");
   folder_ = name;
@@ -69,10 +70,11 @@ KafkaBroker::KafkaBroker(std::map<std::string, std::string> config) : port_(free
       if (!value.empty()) file << key << "=" << value << "\n";
     }
   }
-  const auto made = std::system(fmt::format("java -cp '{1}' kafka.tools.StorageTool format -t firstcome-for-testing0 -c "
-                                            "{0}/server.properties >{0}/log 2>&1",
-                                            folder_, jars())
-                                    .c_str());
+  const auto made =
+      std::system(fmt::format("java -cp '{1}' kafka.tools.StorageTool format -t firstcome-for-testing0 -c "
+                              "{0}/server.properties >{0}/log 2>&1",
+                              folder_, jars())
+                      .c_str());
   MUST(made == 0, "the broker's folder can be made; its last words are in " + folder_ + "/log");
   start();
 }
@@ -99,7 +101,8 @@ void KafkaBroker::start() {
 }
 
 void KafkaBroker::damage(const std::string& topic, std::string_view text) {
-  // A record batch: base offset (8), length of what follows (4), leader's epoch (4), magic (1), checksum (4) of the rest.
+  // A record batch: base offset (8), length of what follows (4), leader's epoch (4), magic (1), checksum (4) of the
+  // rest.
   constexpr std::size_t head = 12, checksum_at = 17, checked_from = 21;
   const std::string path = folder_ + "/data/" + topic + "-0/00000000000000000000.log";
   std::ifstream in(path, std::ios::binary);
@@ -110,7 +113,8 @@ void KafkaBroker::damage(const std::string& topic, std::string_view text) {
   for (std::size_t batch = 0; batch + head < log.size();) {
     const std::size_t size = head + read_u32(std::string_view(log).substr(batch + 8));
     if (at < batch + size) {
-      write_u32(crc32c(std::string_view(log).substr(batch + checked_from, size - checked_from)), &log[batch + checksum_at]);
+      write_u32(crc32c(std::string_view(log).substr(batch + checked_from, size - checked_from)),
+                &log[batch + checksum_at]);
       break;
     }
     batch += size;

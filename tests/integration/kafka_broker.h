@@ -25,8 +25,8 @@ class KafkaBroker {
   void stop();   ///< as an operator does
   void start();  ///< until it answers
 
-  /// Changes a byte of the record that holds `text`, and makes the checksum of its batch right again: what a bad program
-  /// does, and a bad disk does not. Of a broker that is stopped.
+  /// Changes a byte of the record that holds `text`, and makes the checksum of its batch right again: what a bad
+  /// program does, and a bad disk does not. Of a broker that is stopped.
   void damage(const std::string& topic, std::string_view text);
 
  private:
