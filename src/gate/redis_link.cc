@@ -33,7 +33,7 @@ Result<std::shared_ptr<RedisTls>> RedisTls::load(const std::string& ca_file) {
   impl->context.set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 |
                             asio::ssl::context::no_tlsv1_1);
   impl->context.set_verify_mode(asio::ssl::verify_peer);
-  impl->context.load_verify_file(ca_file, error);
+  (void)impl->context.load_verify_file(ca_file, error);
   if (error) {
     return fail(FaultKind::misconfigured,
                 "gate_tls_ca: no certificates can be read from " + ca_file + ": " + error.message());
@@ -104,7 +104,7 @@ void RedisLink::Wire::connected(const error_code& error) {
   if (!owner) return;
   if (error) return lost(error, error == asio::error::connection_refused ? "nothing listens there" : "no connection");
   error_code ignored;  // it would only be slower
-  socket.set_option(tcp::no_delay(true), ignored);
+  (void)socket.set_option(tcp::no_delay(true), ignored);
   if (tls) return shake_hands();
   opened();
 }
@@ -179,7 +179,7 @@ void RedisLink::Wire::close() {
   is_open = false;
   resolver.cancel();
   error_code ignored;  // closed it is, whatever close() says
-  socket.close(ignored);
+  (void)socket.close(ignored);
 }
 
 RedisLink::RedisLink(asio::io_context& io, std::shared_ptr<RedisTls> tls, RedisLinkOwner& owner)

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <thread>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "journal/kafka_reader.h"
 
@@ -80,6 +82,22 @@ Result<void> check_brokers(kafka::Admin& admin) {
   return {};
 }
 
+/// A topic that was made is known to the brokers a little later.
+Result<void> await_topic(const KafkaPlace& place, kafka::Admin& admin) {
+  SystemClock clock;
+  for (const Uptime until = clock.uptime() + made_ms_max;;) {
+    auto topic = admin.describe(place.topic, answer_ms_max);
+    if (topic && *topic) return {};
+    if (clock.uptime() < until) {
+      std::this_thread::sleep_for(Millis(50));
+      continue;
+    }
+    return topic ? fail(FaultKind::timed_out,
+                        "the brokers made topic " + place.topic + ", but do not know it yet: run the command again")
+                 : fail(topic.error());
+  }
+}
+
 /// Sends the installation into one partition, and waits until it is there.
 Result<void> install(const KafkaPlace& place, std::uint32_t partition, const Installation& installation) {
   std::optional<kafka::Producer::Report> told;
@@ -123,6 +141,7 @@ Result<std::string> make_topic(const KafkaPlace& place, const NewTopic& wanted, 
     const std::uint32_t replication = wanted.replication.value_or(std::min(*brokers, replication_wanted));
     auto made = admin->create(place.topic, wanted.partitions, replication, config_of(replication), made_ms_max);
     if (!made) return fail(made.error());
+    if (auto known = await_topic(place, *admin); !known) return fail(known.error());
   }
   if (auto fits = check_topic(place, *admin); !fits) return fail(fits.error());
 

@@ -388,9 +388,11 @@ Result<Producer> Producer::open(const Access& access, const std::string& topic, 
 Result<void> Producer::send(std::uint32_t partition, std::uint64_t number, std::span<const std::uint8_t> key,
                             std::span<const std::uint8_t> body) {
   static_assert(sizeof(void*) >= sizeof number);
-  const int refused = rd_kafka_produce(parts_->topic, static_cast<std::int32_t>(partition), RD_KAFKA_MSG_F_COPY,
-                                       const_cast<std::uint8_t*>(body.data()), body.size(), key.data(), key.size(),
-                                       reinterpret_cast<void*>(static_cast<std::uintptr_t>(number)));
+  void* const opaque =
+      reinterpret_cast<void*>(number);  // NOLINT(performance-no-int-to-ptr): librdkafka's only place for it
+  const int refused =
+      rd_kafka_produce(parts_->topic, static_cast<std::int32_t>(partition), RD_KAFKA_MSG_F_COPY,
+                       const_cast<std::uint8_t*>(body.data()), body.size(), key.data(), key.size(), opaque);
   if (!refused) return {};
   const auto error = rd_kafka_last_error();
   const auto kind = error == RD_KAFKA_RESP_ERR__QUEUE_FULL ? FaultKind::overloaded : FaultKind::unavailable;
