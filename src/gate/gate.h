@@ -54,13 +54,13 @@ class GateAsker {
 ///   Widened    Of those who widen one generation only the first raises the limit, by the places that it sees free;
 ///              each is told the generation that holds then.
 ///   Forgotten  After forget() nothing of the campaign is left, even while the gate has no memory to spare; the next
-///   ask
-///              begins anew.
+///              ask begins anew.
 ///   Answered   An ask that was taken is answered or told as failed, once, later.
 ///   Ends       An ask is told as failed with timed_out when its time is over; an answer that comes later is dropped.
 ///   Away       While the gate is known to be away, ask fails at once with unavailable; it is used again when it is
-///   back. Bounds     At most `gate_asks_max` asks wait; beyond, ask fails with overloaded. Threads    A gate lives on
-///   one loop, as its asker does; stats() may be called from any thread.
+///              back.
+///   Bounds     At most `gate_asks_max` asks wait; beyond, ask fails with overloaded.
+///   Threads    A gate lives on one loop, as its asker does; stats() may be called from any thread.
 class Gate {
  public:
   virtual ~Gate() = default;
