@@ -8,6 +8,7 @@ namespace firstcome {
 namespace {
 
 constexpr Millis report_wait{1};     // a partition that is free need not wait longer for one that is not
+constexpr Millis idle_wait{100};     // a producer may break without a message
 constexpr Millis stop_ms_max{5000};  // for what is on its way
 
 }  // namespace
@@ -88,17 +89,17 @@ void KafkaSender::stop() {
 void KafkaSender::run() {
   std::optional<Uptime> end;
   for (;;) {
+    if (is_to_break_.exchange(false)) producer_->break_sequence();
+    if (const auto broken = producer_->fatal()) replace_producer(*broken);
     {
       std::unique_lock lock(mutex_);
-      if (on_the_way_ == 0) wakes_.wait(lock, [this] { return waiting_ > 0 || stopping_ || is_to_break_; });
+      if (on_the_way_ == 0) wakes_.wait_for(lock, idle_wait, [this] { return waiting_ > 0 || stopping_; });
       if (stopping_ && !end) end = options_.clock.uptime() + stop_ms_max;
       if (end && ((waiting_ == 0 && on_the_way_ == 0) || options_.clock.uptime() >= *end)) break;
       take_batches();
     }
     hand_over();
     producer_->poll(report_wait);
-    if (is_to_break_.exchange(false)) producer_->break_sequence();
-    if (const auto broken = producer_->fatal()) replace_producer(*broken);
   }
   producer_->purge();
 }

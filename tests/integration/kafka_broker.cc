@@ -1,12 +1,14 @@
 #include "kafka_broker.h"
 
 #include <fmt/format.h>
+#include <librdkafka/rdkafka.h>
 
-#include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <thread>
 
@@ -120,6 +122,47 @@ void KafkaBroker::damage(const std::string& topic, std::string_view text) {
     batch += size;
   }
   std::ofstream(path, std::ios::binary) << log;
+}
+
+namespace {
+
+/// A client of its own for one call, which `ask` makes and whose answer it waits for.
+Result<void> as_operator(const KafkaPlace& place, const std::function<void(rd_kafka_t*, rd_kafka_queue_t*)>& ask) {
+  std::array<char, 512> why{};
+  rd_kafka_conf_t* const conf = rd_kafka_conf_new();
+  rd_kafka_conf_set(conf, "bootstrap.servers", place.access.brokers.c_str(), why.data(), why.size());
+  rd_kafka_t* const client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why.data(), why.size());
+  MUST(client != nullptr, why.data());
+  rd_kafka_queue_t* const queue = rd_kafka_queue_new(client);
+  ask(client, queue);
+  constexpr int answer_ms_max = 20'000;
+  rd_kafka_event_t* const event = rd_kafka_queue_poll(queue, answer_ms_max);
+  const auto error = event ? rd_kafka_event_error(event) : RD_KAFKA_RESP_ERR__TIMED_OUT;
+  const Result<void> result = error ? fail(FaultKind::unavailable, rd_kafka_err2str(error)) : Result<void>{};
+  if (event) rd_kafka_event_destroy(event);
+  rd_kafka_queue_destroy(queue);
+  rd_kafka_destroy(client);
+  return result;
+}
+
+}  // namespace
+
+Result<void> add_partitions(const KafkaPlace& place, std::size_t partitions) {
+  return as_operator(place, [&](rd_kafka_t* client, rd_kafka_queue_t* queue) {
+    std::array<char, 512> why{};
+    rd_kafka_NewPartitions_t* more =
+        rd_kafka_NewPartitions_new(place.topic.c_str(), partitions, why.data(), why.size());
+    rd_kafka_CreatePartitions(client, &more, 1, nullptr, queue);
+    rd_kafka_NewPartitions_destroy(more);
+  });
+}
+
+Result<void> delete_topic(const KafkaPlace& place) {
+  return as_operator(place, [&](rd_kafka_t* client, rd_kafka_queue_t* queue) {
+    rd_kafka_DeleteTopic_t* topic = rd_kafka_DeleteTopic_new(place.topic.c_str());
+    rd_kafka_DeleteTopics(client, &topic, 1, nullptr, queue);
+    rd_kafka_DeleteTopic_destroy(topic);
+  });
 }
 
 }  // namespace firstcome

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/result.h"
+#include "journal/kafka_topic.h"
 #include "own_process.h"
 
 namespace firstcome {
@@ -34,5 +36,9 @@ class KafkaBroker {
   std::uint16_t port_, controller_port_;
   OwnProcess process_;
 };
+
+/// What an operator does to a topic with Kafka's own tools.
+Result<void> add_partitions(const KafkaPlace& place, std::size_t partitions);
+Result<void> delete_topic(const KafkaPlace& place);
 
 }  // namespace firstcome
