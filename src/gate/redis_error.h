@@ -17,7 +17,7 @@ enum class RedisRemedy : std::uint8_t {
   follow_once,    ///< ... for this call: ASK
   repeat,         ///< the slot is being moved: TRYAGAIN
   load_function,  ///< ERR Function not found, NOSCRIPT
-  call_a_person,  ///< NOAUTH, WRONGPASS, NOPERM, and whatever has no name here
+  call_a_person,  ///< NOAUTH, WRONGPASS, NOPERM, an unknown command, and whatever has no name here
 };
 
 struct RedisError {

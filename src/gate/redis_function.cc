@@ -16,6 +16,9 @@ namespace {
 //   A generation is the time in microseconds at which the limit was made, plus the number of widenings since: a gate
 //   that lost its memory and was made anew has another one, so that whoever was told `full` sees it.
 //
+//   Beside them one key a prefix says which installation uses it (own): two that were given the same prefix by mistake
+//   would fill each other's campaigns.
+//
 //   SMISMEMBER and one SADD for the whole batch, and the answer as one string of letters: Redis' CPU goes to the calls
 //   and to the values that cross between it and Lua, not to the counting.
 constexpr std::string_view source = R"lua(#!lua name=firstcome_1
@@ -86,8 +89,27 @@ local function widen(keys, args)
   return generation + 1
 end
 
+-- KEYS installation, ARGV id: the id that the prefix belongs to. Who comes first has it, until a day after it came last:
+-- then its campaigns' keys are gone too. Says at once what the others are not allowed, before anybody needs them.
+local function own(keys, args)
+  if #keys ~= 1 or #args ~= 1 then
+    return redis.error_reply('ERR firstcome: own takes a key and an id')
+  end
+  local needed = {{'SMISMEMBER', keys[1], 'u'}, {'HMGET', keys[1], 'f'}, {'HSET', keys[1], 'f', 'v'}, {'TIME'},
+                  {'SADD', keys[1], 'u'}, {'EXPIRE', keys[1], 1}, {'UNLINK', keys[1]}, {'GET', keys[1]},
+                  {'SET', keys[1], 'v'}}
+  for _, command in ipairs(needed) do
+    if not redis.acl_check_cmd(unpack(command)) then return redis.error_reply('NOPERM firstcome: ' .. command[1]) end
+  end
+  local owner = redis.call('GET', keys[1])
+  if owner and owner ~= args[1] then return owner end
+  redis.call('SET', keys[1], args[1], 'EX', seconds)
+  return args[1]
+end
+
 redis.register_function('firstcome_1_admit', admit)
 redis.register_function('firstcome_1_widen', widen)
+redis.register_function('firstcome_1_own', own)
 )lua";
 
 static_assert(limits::gate_batch_max == 64, "users_max of the library, and its version, must follow");
@@ -100,6 +122,12 @@ RedisKeys::RedisKeys(std::string_view prefix, std::string_view campaign) {
   users.append(prefix).append(":{").append(campaign).append("}:");
   meta = users + "meta";
   users += "users";
+}
+
+std::string redis_owner_key(std::string_view prefix) { return std::string(prefix) + ":installation"; }
+
+void append_own(std::string& out, std::string_view owner_key, std::string_view installation) {
+  append_command(out, {"FCALL", "firstcome_1_own", "1", owner_key, installation});
 }
 
 void append_load(std::string& out) { append_command(out, {"FUNCTION", "LOAD", "REPLACE", source}); }

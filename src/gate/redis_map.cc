@@ -85,7 +85,7 @@ Result<RedisMap> map_of_slots(const RedisValue& reply, std::string_view asked) {
 
 Result<RedisMap> map_of_master(const RedisValue& reply) {
   if (reply.is(RedisValue::Kind::nothing)) {
-    return fail(FaultKind::unavailable, "it knows no master of that name: look at gate (.../MASTER)");
+    return fail(FaultKind::misconfigured, "it knows no master of that name: look at gate (.../MASTER)");
   }
   const bool is_address = reply.is(RedisValue::Kind::list) && reply.list.size() == 2 &&
                           reply.list[0].is(RedisValue::Kind::text) && reply.list[1].is(RedisValue::Kind::text);
@@ -98,6 +98,15 @@ Result<bool> is_primary(const RedisValue& role) {
     return fail(FaultKind::corrupt, "ROLE answered something else than a role");
   }
   return role.list[0].text == "master";
+}
+
+std::string eviction_of(std::string_view info) {
+  constexpr std::string_view name = "maxmemory_policy:";
+  const auto at = info.find(name);
+  if (at == std::string_view::npos) return {};
+  const auto policy = info.substr(at + name.size());
+  const std::string word(policy.substr(0, policy.find_first_of("\r\n")));
+  return word == "noeviction" ? std::string() : word;
 }
 
 std::string redis_host(std::string_view host, std::string_view port) {

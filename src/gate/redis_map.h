@@ -61,6 +61,9 @@ Result<RedisMap> map_of_master(const RedisValue& reply);
 /// Does ROLE say that it is a primary? Fails with corrupt.
 Result<bool> is_primary(const RedisValue& role);
 
+/// What INFO memory says: the policy by which keys with a time are evicted when memory is full; empty: none is.
+std::string eviction_of(std::string_view info);
+
 /// HOST:PORT, IPv6 in brackets.
 std::string redis_host(std::string_view host, std::string_view port);
 

@@ -85,12 +85,21 @@ TEST(RedisError, says_what_is_to_be_done) {
     EXPECT_FALSE(read_redis_error(text).fault.retryable()) << text;
   }
   EXPECT_NE(read_redis_error("NOAUTH x").fault.what.find("gate_password_file"), std::string::npos);
+  EXPECT_EQ(
+      read_redis_error("ERR The user executing the script can't run this command or subcommand script: x").fault.what,
+      read_redis_error("NOPERM x").fault.what);
+  const auto old = read_redis_error("ERR unknown command `FCALL`, with args beginning with: `alice`, ").fault;
+  EXPECT_EQ(old.kind, FaultKind::misconfigured);
+  EXPECT_NE(old.what.find("Redis 7.0 or newer"), std::string::npos) << old.what;
+  EXPECT_EQ(old.what.find("alice"), std::string::npos) << old.what;
 }
 
 TEST(RedisError, of_auth_never_repeats_what_the_server_says) {
   const std::string says = "ERR unknown command 'AUTH', with args beginning with: 'alice' 'hunter2' ";
   EXPECT_EQ(read_auth_error(says).fault.what.find("hunter2"), std::string::npos);
-  EXPECT_NE(read_redis_error(says).fault.what.find("hunter2"), std::string::npos) << "else this proves nothing";
+  const std::string another = "ERR what is alice hunter2";
+  EXPECT_EQ(read_auth_error(another).fault.what.find("hunter2"), std::string::npos);
+  EXPECT_NE(read_redis_error(another).fault.what.find("hunter2"), std::string::npos) << "else this proves nothing";
 }
 
 TEST(RedisMap, puts_a_campaign_where_the_cluster_puts_its_hash_tag) {
@@ -121,7 +130,7 @@ TEST(RedisMap, is_read_from_cluster_slots) {
 
 TEST(RedisMap, is_read_from_a_sentinel) {
   EXPECT_EQ(map_of_master(read("*2\r\n$3\r\n::1\r\n$4\r\n6379\r\n"))->host_of(77), "[::1]:6379");
-  EXPECT_EQ(map_of_master(read("*-1\r\n")).error().kind, FaultKind::unavailable);
+  EXPECT_EQ(map_of_master(read("*-1\r\n")).error().kind, FaultKind::misconfigured);
   EXPECT_EQ(map_of_master(read("*1\r\n$1\r\nx\r\n")).error().kind, FaultKind::corrupt);
   EXPECT_TRUE(*is_primary(read("*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n")));
   EXPECT_FALSE(*is_primary(read("*2\r\n$5\r\nslave\r\n:0\r\n")));
@@ -134,6 +143,13 @@ TEST(RedisMap, follows_redirections) {
   EXPECT_EQ(redirected_host("?:6381", "10.0.0.1:7000"), "10.0.0.1:6381");
   EXPECT_EQ(redirected_host("::2:6381", "10.0.0.1:7000"), "[::2]:6381");
   EXPECT_EQ(redirected_host("", "10.0.0.1:7000"), "");
+}
+
+TEST(RedisMemory, is_evicted_by_any_policy_but_one) {
+  EXPECT_EQ(eviction_of("# Memory\r\nmaxmemory:0\r\nmaxmemory_policy:allkeys-lru\r\nmem_x:1\r\n"), "allkeys-lru");
+  EXPECT_EQ(eviction_of("maxmemory_policy:volatile-ttl"), "volatile-ttl") << "all our keys have a time";
+  EXPECT_EQ(eviction_of("maxmemory_policy:noeviction\r\n"), "");
+  EXPECT_EQ(eviction_of(""), "");
 }
 
 TEST(RedisServers, are_read_from_the_parts_of_the_url) {

