@@ -102,8 +102,8 @@ else
   ngx.status = 409
   body = '{{"status":409}}'
 end
-ngx.header.content_type = 'application/json'
-ngx.header.content_length = {bytes}
+ngx.header['Content-Type'] = 'application/json'
+ngx.header['Content-Length'] = {bytes}
 ngx.print(body, string.rep(' ', {bytes} - #body))
 """
 
@@ -121,12 +121,11 @@ class ScriptPeer(Nginx):
         self.redis = redis
         redis.ask("UNLINK", *self.keys)
         head = ("HTTP/1.1 201 Created\r\nServer: nginx\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\nContent-Type: application/json"
-                "\r\nContent-Length: 100\r\nConnection: keep-alive\r\n\r\n")
-        folder.mkdir(exist_ok=True)
-        (folder / "claim.lua").write_text(CLAIM.format(
+                "\r\nContent-Length: 99\r\nConnection: keep-alive\r\n\r\n")
+        claim = CLAIM.format(
             host=redis.host, port=redis.port, sha=redis.ask("SCRIPT", "LOAD", SCRIPT).decode(), keys="".join(map(bulk, self.keys)),
-            quota=bulk(str(quota)), bytes=len(answer) - len(head)))
-        self.serve(folder, f"content_by_lua_file {folder}/claim.lua;", LUA_MODULES, CORES)
+            quota=bulk(str(quota)), bytes=len(answer) - len(head))
+        self.serve(folder, "content_by_lua_block {" + claim + "}", LUA_MODULES, CORES)
         told = ask(self.port, "POST", "/v1/campaigns/lunch/claims")
         if len(told) != len(answer) or b'"rank":1}' not in told:
             raise Broken(f"the peer answers {told} where {answer} would be as long: {(folder / 'error.log').read_text()[-2000:]}")
