@@ -1,10 +1,11 @@
 """The rows of `./x bench distributed`: firstcome on the real Redis, Kafka and MariaDB of `./x servers up`, in rounds as in
 rows.py, and `firstcome verify` after each measure. "ours" in a split is all processes of firstcome together."""
 
+import contextlib
 import re
 import time
 
-from installation import Installation, load_all
+from installation import Installation, load_all, spent
 from nginx import Nginx, ScriptPeer
 from processes import BUILD, SERVER_CORE, Broken, ask, load, wait_for
 from rows import Users, in_turn, of_each, program
@@ -16,6 +17,7 @@ SERVERS = {"redis": "Redis", "kafka": "Kafka", "mariadb": "MariaDB"}
 WON = (b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: 148\r\nCache-Control: no-store\r\n\r\n" +
        b" " * 148)
 CONNECTIONS = 512
+IDLE_S = 3
 
 
 def split(runs, peers=(), what="a claim", ours="ours", peer=("redis",)):
@@ -27,7 +29,7 @@ def split(runs, peers=(), what="a claim", ours="ours", peer=("redis",)):
 
 def refused(bench):
     """CPU per refused claim: sealed, one loop, 64 connections, beside nginx's constant; and what goes to the servers meanwhile"""
-    servers, users, requests = Servers(), Users(), bench.some(1_000_000)
+    servers, users, requests = Servers(bench.say), Users(), bench.some(1_000_000)
     warm = min(requests, 20_000)
     with Installation(bench, servers) as place:
         api = place.api(cores=(SERVER_CORE,))
@@ -36,18 +38,21 @@ def refused(bench):
         api.seal(1, 100)
         place.wait_until_written(100)
         place.stop(place.issuers)  # an issuer beats at the store, claims or not
-        traffic, split_of = [], []
+        looking = servers.own_traffic(place.topic)
+        seen = []  # beside each run of ours
 
         def measure(name, server):
-            before = servers.traffic(place.topic), servers.cpu()
-            run = load(server, warm=warm, requests=requests, first_user=users.take(requests + warm))
-            if name == "ours":
-                split_of.append({"ours": run.cpu_us, **{who: (now - before[1][who]) * 1e6 / (requests + warm)
-                                                        for who, now in servers.cpu().items()}})
-                traffic.append(servers.traffic(place.topic) - before[0] - looking)
+            if name != "ours":
+                return load(server, warm=warm, requests=requests, first_user=users.take(requests + warm))
+            idle, _ = api.packets_a_second(lambda: time.sleep(IDLE_S))
+            before, cpu = servers.traffic(place.topic), servers.cpu()
+            loaded, run = api.packets_a_second(
+                lambda: load(server, warm=warm, requests=requests, first_user=users.take(requests + warm)))
+            used = spent(cpu, servers.cpu())
+            seen.append((servers.traffic(place.topic) - before - looking, loaded, idle, {
+                "ours": run.cpu_us, **{who: its * 1e6 / (requests + warm) for who, its in used.items()}}))
             return run
 
-        looking = servers.own_traffic(place.topic)
         with Nginx(bench.place(), ask(api.port, "POST", "/v1/campaigns/lunch/claims")) as nginx:
             runs = in_turn(bench, "refused claim", {"ours": api, "nginx": nginx}, measure)
         place.verify()
@@ -55,9 +60,10 @@ def refused(bench):
     yield Line("refused claim (sealed), µs of CPU", cpu["ours"], cpu["nginx"],
                at_least=Limit("ratio", "<=", 1.1, "<= 1.1 x nginx"), hoped=Limit("ratio", "<=", 1.0, "<= 1.0 x"))
     yield Line("  answers a second", rate["ours"], rate["nginx"], digits=0)
-    yield Line("  commands to Redis, messages to Kafka, statements to MariaDB", traffic, digits=0,
+    yield Line("  commands to Redis, messages to Kafka, statements to MariaDB", [one[0] for one in seen], digits=0,
                at_least=Limit("ours", "<=", 0, "none"))
-    yield from split(split_of)
+    yield Line("  packets to them a second (floor: without a claim)", [one[1] for one in seen], None, [one[2] for one in seen], digits=1)
+    yield from split([one[3] for one in seen])
 
 
 def won_by(bench, servers, quota, apis, rate=1_000):
@@ -75,7 +81,7 @@ def won_by(bench, servers, quota, apis, rate=1_000):
 
 def wins(bench):
     """Durable wins through Redis and Kafka: 512 connections, issuer at 1,000 rows/s; beside nginx, Lua and a Redis script"""
-    servers, quota = Servers(), bench.some(300_000)
+    servers, quota = Servers(bench.say), bench.some(300_000)
 
     def peer():
         with ScriptPeer(bench.place(), servers.redis, quota, WON) as nginx:
@@ -94,7 +100,7 @@ def wins(bench):
 
 def gate(bench):
     """Redis' CPU per claim that reaches the gate, by the size of the batch"""
-    servers = Servers()
+    servers = Servers(bench.say)
     told = [program(BUILD / "bench/gate_bench", servers.redis.address) for _ in bench.rounds_of("gate")]
 
     def numbers(what):
@@ -110,7 +116,7 @@ def gate(bench):
 
 def beyond(bench):
     """Tickets in the journal beyond N: 2 apis, 100,000 users at once, N = 1,000, with the gate and without"""
-    servers, users = Servers(), bench.some(100_000)
+    servers, users = Servers(bench.say), bench.some(100_000)
 
     def measure(_, with_gate):
         with Installation(bench, servers) as place:
@@ -123,7 +129,7 @@ def beyond(bench):
             _, used = place.rush(users, connections=CONNECTIONS)
             place.wait_until_written(quota)
             place.verify()
-            return place.end() - before - quota, {name: seconds * 1e6 / users for name, seconds in used.items()}
+            return place.end() - before - quota, {name: its * 1e6 / users for name, its in used.items()}
 
     quota = users // 100
     runs = in_turn(bench, "tickets beyond N", {"with": True, "without": False}, measure)
@@ -134,7 +140,7 @@ def beyond(bench):
 
 def latency(bench):
     """From claim to won at 2,000 wins a second, as clients see it"""
-    servers, rate = Servers(), 2_000
+    servers, rate = Servers(bench.say), 2_000
     users, p50, p99 = bench.some(rate * 20), [], []
     for _ in bench.rounds_of("latency"):
         with Installation(bench, servers) as place:
@@ -152,21 +158,21 @@ def latency(bench):
     yield Line("  p99, ms", p99, at_least=Limit("ours", "<=", 50, "<= 50 ms"), hoped=Limit("ours", "<=", 15, "<= 15 ms"))
 
 
+@contextlib.contextmanager
 def filled(bench, servers, tickets):
     """An installation whose journal has a sealed campaign of so many tickets, and no process."""
-    place = Installation(bench, servers)
-    place.__enter__()
-    bench.say(f"filling a topic with {tickets} tickets")
-    api = place.api("--waiting-claims-max", 100_000)
-    api.create(1, tickets, issue_rate=0)
-    load_all([api], place.cpu, tickets, 4 * CONNECTIONS, quota=tickets)
-    place.stop(place.apis)
-    return place
+    with Installation(bench, servers) as place:
+        bench.say(f"filling a topic with {tickets} tickets")
+        api = place.api()
+        api.create(1, tickets, issue_rate=0)
+        load_all([api], place.cpu, tickets, 4 * CONNECTIONS, quota=tickets)
+        place.stop(place.apis)
+        yield place
 
 
 def coupons(bench):
     """Coupons a second into MariaDB, unlimited: a new store and 300,000 won coupons that are owed"""
-    servers, quota = Servers(), bench.some(300_000)
+    servers, quota = Servers(bench.say), bench.some(300_000)
     rates, runs = [], []
     with filled(bench, servers, quota) as place:
         for _ in bench.rounds_of("coupons"):
@@ -176,8 +182,8 @@ def coupons(bench):
             first, began = issuer.written(), time.monotonic()
             place.wait_until_written(quota)
             rates.append((quota - first) / (time.monotonic() - began))
-            runs.append({"ours": issuer.cpu() * 1e6 / quota,
-                         **{name: (now - before[name]) * 1e6 / quota for name, now in servers.cpu().items()}})
+            used = {"ours": issuer.cpu(), **spent(before, servers.cpu())}
+            runs.append({name: its * 1e6 / quota for name, its in used.items()})
             place.verify()
             place.stop(place.issuers)
     yield Line("coupons a second into MariaDB, unlimited", rates, digits=0,
@@ -187,7 +193,7 @@ def coupons(bench):
 
 def two(bench):
     """CPU per win of one api, and of two that share the load"""
-    servers, quota = Servers(), bench.some(300_000)
+    servers, quota = Servers(bench.say), bench.some(300_000)
     runs = in_turn(bench, "two apis against one", {"two": 2, "one": 1}, lambda _, apis: won_by(bench, servers, quota, apis))
     of = {name: [run.split["apis"] for run in found] for name, found in runs.items()}
     rate = of_each(runs, "per_second")
@@ -201,7 +207,7 @@ def two(bench):
 
 def start(bench):
     """Seconds until an api is ready, on a topic of 1,000,000 tickets"""
-    servers, seconds, cpu, broker = Servers(), [], [], []
+    servers, seconds, cpu, broker = Servers(bench.say), [], [], []
     with filled(bench, servers, bench.million) as place:
         for _ in bench.rounds_of("start"):
             before = servers.kafka.cpu()
@@ -221,9 +227,9 @@ def start(bench):
 
 def million(bench):
     """1,000,000 distinct users at once on N = 100,000, 2 apis and 2 issuers: exact"""
-    servers, users = Servers(), bench.million
+    servers, users = Servers(bench.say), bench.million
     quota, used, seconds, missed = users // 10, [], [], []
-    for _ in bench.rounds_of("million") if bench.rounds < 3 else [1]:
+    for _ in bench.rounds_of("million"):
         with Installation(bench, servers) as place:
             for _ in range(2):
                 place.api()
@@ -236,7 +242,7 @@ def million(bench):
             place.verify()
             seconds.append(told["seconds"])
             missed.append(abs(told["winners"] - quota) + told["broken"] + told["users_without_final"])
-            used.append({name: spent * 1e6 / users for name, spent in cpu.items()})
+            used.append({name: its * 1e6 / users for name, its in cpu.items()})
     yield Line(f"rush of {users:,} users on {quota:,}, 2 apis, 2 issuers: winners missed or too many, promises broken", missed,
                digits=0, at_least=Limit("ours", "<=", 0, "exact"))
     yield Line("  seconds", seconds, digits=1)

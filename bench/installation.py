@@ -3,7 +3,9 @@
 import contextlib
 import json
 import os
+import re
 import subprocess
+import time
 
 from processes import CORES, FIRSTCOME, USERS_LISTENER, Broken, Firstcome, Load, Run, verify_at, wait_for
 
@@ -11,11 +13,24 @@ from processes import CORES, FIRSTCOME, USERS_LISTENER, Broken, Firstcome, Load,
 class Role(Firstcome):
     """`firstcome serve --role api` or `issuer`; on every core, if it is not told otherwise."""
 
-    def __init__(self, log, options, cores=CORES):
+    def __init__(self, servers, log, options, cores=CORES):
+        self.server_ports = [server.port for server in servers.all()]
         self.serve(log, options, cores)
 
     def written(self):
         return int(self.metric("firstcome_coupons_written_total"))
+
+    def packets(self):
+        """Packets with data that its open connections have sent to the real servers so far."""
+        told = subprocess.run(["ss", "-tinpH", "state", "established"], capture_output=True, text=True, check=True).stdout
+        sent = re.findall(rf"\S+:(\d+)\s+users:\S*,pid={self.pid},\S*\s*\n.*?data_segs_out:(\d+)", told)
+        return sum(int(packets) for port, packets in sent if int(port) in self.server_ports)
+
+    def packets_a_second(self, meanwhile):
+        """Of what it sends to the real servers while `meanwhile` runs; and what that returned."""
+        before, began = self.packets(), time.monotonic()
+        result = meanwhile()
+        return (self.packets() - before) / (time.monotonic() - began), result
 
 
 class Installation:
@@ -58,13 +73,13 @@ class Installation:
     def api(self, *options, gate=True, **where):
         gates = ["--gate", f"redis://{self.servers.redis.address}", "--gate-prefix", self.prefix] if gate else ["--gate", "none"]
         log = self.folder / f"api-{len(self.apis)}.log"
-        api = Role(log, ["--role", "api", "--journal", self.journal, *gates, *USERS_LISTENER, *options], **where)
+        api = Role(self.servers, log, ["--role", "api", "--journal", self.journal, *gates, *USERS_LISTENER, *options], **where)
         self.apis.append(self.processes.enter_context(api))
         return api
 
     def issuer(self, rate=0, **where):
         log = self.folder / f"issuer-{len(self.issuers)}.log"
-        issuer = Role(log, ["--role", "issuer", "--journal", self.journal, "--store", self.store, "--issue-rate", rate,
+        issuer = Role(self.servers, log, ["--role", "issuer", "--journal", self.journal, "--store", self.store, "--issue-rate", rate,
                             "--issue-rate-total", rate], **where)
         self.issuers.append(self.processes.enter_context(issuer))
         return issuer

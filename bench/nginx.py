@@ -84,7 +84,7 @@ local redis = ngx.socket.tcp()
 redis:settimeouts(1000, 10000, 10000)
 local ok, why = redis:connect('{host}', {port}, {{pool_size = 512}})
 if ok then
-  ok, why = redis:send({{'*7\\r\\n$7\\r\\nEVALSHA\\r\\n$40\\r\\n{sha}\\r\\n$1\\r\\n2\\r\\n{keys}$', #user, '\\r\\n', user, '\\r\\n{quota}'}})
+  ok, why = redis:send({{'{command}$', #user, '\\r\\n', user, '\\r\\n{quota}'}})
 end
 local said
 if ok then said, why = redis:receive('*l') end
@@ -109,6 +109,7 @@ ngx.print(body, string.rep(' ', {bytes} - #body))
 
 
 def bulk(text):
+    """A word of a command, as Lua writes it between quotes."""
     return f"${len(text)}\\r\\n{text}\\r\\n"
 
 
@@ -122,9 +123,9 @@ class ScriptPeer(Nginx):
         redis.ask("UNLINK", *self.keys)
         head = ("HTTP/1.1 201 Created\r\nServer: nginx\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\nContent-Type: application/json"
                 "\r\nContent-Length: 99\r\nConnection: keep-alive\r\n\r\n")
-        claim = CLAIM.format(
-            host=redis.host, port=redis.port, sha=redis.ask("SCRIPT", "LOAD", SCRIPT).decode(), keys="".join(map(bulk, self.keys)),
-            quota=bulk(str(quota)), bytes=len(answer) - len(head))
+        sha = redis.ask("SCRIPT", "LOAD", SCRIPT).decode()
+        command = r"*7\r\n" + "".join(map(bulk, ["EVALSHA", sha, "2", *self.keys]))
+        claim = CLAIM.format(host=redis.host, port=redis.port, command=command, quota=bulk(str(quota)), bytes=len(answer) - len(head))
         self.serve(folder, "content_by_lua_block {" + claim + "}", LUA_MODULES, CORES)
         told = ask(self.port, "POST", "/v1/campaigns/lunch/claims")
         if len(told) != len(answer) or b'"rank":1}' not in told:

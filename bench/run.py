@@ -9,6 +9,7 @@ import os
 import pathlib
 import platform
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -54,6 +55,7 @@ def measure(given, known_rows, folder):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was made at real servers is deleted then, too
     given, known_rows = arguments(sys.argv[1:])
     load_before = os.getloadavg()[0]
     if load_before > BUSY:
