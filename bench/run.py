@@ -67,7 +67,7 @@ def main():
     folder = pathlib.Path(tempfile.mkdtemp(prefix="bench-", dir=ROOT / "build"))
     try:
         lines = measure(given, known_rows, folder)
-    except Broken as broken:
+    except (Broken, OSError) as broken:
         print(f"./x bench: {broken}", file=sys.stderr)
         return 1
     finally:

@@ -40,16 +40,16 @@ class RealServer:
 class Redis(RealServer):
     def __init__(self):
         super().__init__("redis", "TEST_REDIS")
-        self.connection = self.connect()
-        self.answers = self.connection.makefile("rb")
 
     def ask(self, *words):
+        """On a connection of its own: one that is kept for minutes may be cut."""
         parts = [str(word).encode() for word in words]
-        self.connection.sendall(b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts))
-        line = self.answers.readline().rstrip()
-        kind, rest = line[:1], line[1:]
-        if kind == b"$" and rest != b"-1":
-            return self.answers.read(int(rest) + 2)[:-2]
+        with self.connect() as connection, connection.makefile("rb") as answers:
+            connection.sendall(b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts))
+            line = answers.readline().rstrip()
+            kind, rest = line[:1], line[1:]
+            if kind == b"$" and rest != b"-1":
+                return answers.read(int(rest) + 2)[:-2]
         if kind not in b"+:$" or not line:
             raise Broken(f"Redis answers {line} to {words[0]}")
         return int(rest) if kind == b":" else rest
