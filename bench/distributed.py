@@ -44,13 +44,13 @@ def refused(bench):
         def measure(name, server):
             if name != "ours":
                 return load(server, warm=warm, requests=requests, first_user=users.take(requests + warm))
-            idle, _ = api.packets_a_second(lambda: time.sleep(IDLE_S))
-            before, cpu = servers.traffic(place.topic), servers.cpu()
-            loaded, run = api.packets_a_second(
+            idle, cpu_idle, _ = api.traffic_a_second(lambda: time.sleep(IDLE_S))
+            before = servers.traffic(place.topic)
+            loaded, cpu_loaded, run = api.traffic_a_second(
                 lambda: load(server, warm=warm, requests=requests, first_user=users.take(requests + warm)))
-            used = spent(cpu, servers.cpu())
-            seen.append((servers.traffic(place.topic) - before - looking, loaded, idle, {
-                "ours": run.cpu_us, **{who: its * 1e6 / (requests + warm) for who, its in used.items()}}))
+            commands = servers.traffic(place.topic) - before - looking
+            above_idle = {who: (cpu_loaded[who] - cpu_idle[who]) * 1e6 / run.per_second for who in cpu_idle}
+            seen.append((commands, loaded, idle, {"ours": run.cpu_us, **above_idle}))
             return run
 
         with Nginx(bench.place(), ask(api.port, "POST", "/v1/campaigns/lunch/claims")) as nginx:
@@ -63,7 +63,7 @@ def refused(bench):
     yield Line("  commands to Redis, messages to Kafka, statements to MariaDB", [one[0] for one in seen], digits=0,
                at_least=Limit("ours", "<=", 0, "none"))
     yield Line("  packets to them a second (floor: without a claim)", [one[1] for one in seen], None, [one[2] for one in seen], digits=1)
-    yield from split([one[3] for one in seen])
+    yield from split([one[3] for one in seen], what="a claim, beyond the idle servers'")
 
 
 def won_by(bench, servers, quota, apis, rate=1_000):

@@ -14,6 +14,7 @@ class Role(Firstcome):
     """`firstcome serve --role api` or `issuer`; on every core, if it is not told otherwise."""
 
     def __init__(self, servers, log, options, cores=CORES):
+        self.servers = servers
         self.server_ports = [server.port for server in servers.all()]
         self.serve(log, options, cores)
 
@@ -26,11 +27,14 @@ class Role(Firstcome):
         sent = re.findall(rf"\S+:(\d+)\s+users:\S*,pid={self.pid},\S*\s*\n.*?data_segs_out:(\d+)", told)
         return sum(int(packets) for port, packets in sent if int(port) in self.server_ports)
 
-    def packets_a_second(self, meanwhile):
-        """Of what it sends to the real servers while `meanwhile` runs; and what that returned."""
-        before, began = self.packets(), time.monotonic()
+    def traffic_a_second(self, meanwhile):
+        """While `meanwhile` runs: packets a second to the real servers, and CPU seconds a second of each of these; and what
+        `meanwhile` returned."""
+        sent, cpu, began = self.packets(), self.servers.cpu(), time.monotonic()
         result = meanwhile()
-        return (self.packets() - before) / (time.monotonic() - began), result
+        seconds = time.monotonic() - began
+        used = spent(cpu, self.servers.cpu())
+        return (self.packets() - sent) / seconds, {name: its / seconds for name, its in used.items()}, result
 
 
 class Installation:
