@@ -56,10 +56,10 @@ class Installation:
 
     def __enter__(self):
         try:
-            run("topic", "create", "--journal", self.journal)
             self.undo.callback(self.servers.kafka.delete, self.topic)
+            run("topic", "create", "--journal", self.journal)
+            self.undo.callback(self.servers.mariadb.ask, f"drop database if exists {self.database}")
             self.new_store()
-            self.undo.callback(self.servers.mariadb.ask, f"drop database {self.database}")
             self.undo.callback(self.servers.redis.ask, "UNLINK", *(f"{self.prefix}:{{lunch}}:{part}" for part in ("meta", "users")))
             self.processes = self.undo.enter_context(contextlib.ExitStack())
         except BaseException:

@@ -88,7 +88,7 @@ if ok then
 end
 local said
 if ok then said, why = redis:receive('*l') end
-local rank = said and tonumber(string.match(said, '^:(-?%d+)$'))
+local rank = said and string.byte(said) == 58 and tonumber(string.sub(said, 2))
 if not rank then
   ngx.log(ngx.ERR, 'redis: ', why or said)
   return ngx.exit(503)
