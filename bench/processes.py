@@ -60,6 +60,8 @@ def whole_bytes(answer):
 class Process:
     """A server, on the server's core if it is not told otherwise. Leaving ends it, by its pid."""
 
+    started = []  # all; who fails before he is entered is ended by stop_all
+
     def __init__(self, command, log, cores=(SERVER_CORE,)):
         self.log = log
         with open(log, "wb") as errors:
@@ -68,6 +70,12 @@ class Process:
                 preexec_fn=on_core(*cores),
             )
         self.pid = self.process.pid
+        Process.started.append(self)
+
+    @staticmethod
+    def stop_all():
+        for process in Process.started:
+            process.stop()
 
     def __enter__(self):
         return self

@@ -16,7 +16,7 @@ import time
 
 import distributed
 import rows
-from processes import CORES, ROOT, Broken
+from processes import CORES, ROOT, Broken, Process
 from table import render
 
 BUSY = 0.5  # load average; above, something else is measured too
@@ -71,6 +71,7 @@ def main():
         print(f"./x bench: {broken}", file=sys.stderr)
         return 1
     finally:
+        Process.stop_all()
         shutil.rmtree(folder, ignore_errors=True)
     if len(given.rows) != 1:
         print(render(lines))
