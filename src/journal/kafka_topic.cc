@@ -82,20 +82,26 @@ Result<void> check_brokers(kafka::Admin& admin) {
   return {};
 }
 
-/// A topic that was made is known to the brokers a little later.
-Result<void> await_topic(const KafkaPlace& place, kafka::Admin& admin) {
+/// A topic that was made is known to the brokers, and has its leaders, a little later: until then they say so.
+template <class Asked>
+auto ask_until_known(Asked asked) -> decltype(asked()) {
   SystemClock clock;
-  for (const Uptime until = clock.uptime() + made_ms_max;;) {
-    auto topic = admin.describe(place.topic, answer_ms_max);
-    if (topic && *topic) return {};
-    if (clock.uptime() < until) {
-      std::this_thread::sleep_for(Millis(50));
-      continue;
-    }
-    return topic ? fail(FaultKind::timed_out,
-                        "the brokers made topic " + place.topic + ", but do not know it yet: run the command again")
-                 : fail(topic.error());
+  const Uptime until = clock.uptime() + made_ms_max;
+  for (;;) {
+    auto answer = asked();
+    if (answer || !answer.error().retryable() || clock.uptime() >= until) return answer;
+    std::this_thread::sleep_for(Millis(50));
   }
+}
+
+Result<void> await_topic(const KafkaPlace& place, kafka::Admin& admin) {
+  return ask_until_known([&]() -> Result<void> {
+    auto topic = admin.describe(place.topic, answer_ms_max);
+    if (!topic) return fail(topic.error());
+    if (*topic) return {};
+    return fail(FaultKind::timed_out,
+                "the brokers made topic " + place.topic + ", but do not know it yet: run the command again");
+  });
 }
 
 /// Sends the installation into one partition, and waits until it is there.
@@ -146,7 +152,7 @@ Result<std::string> make_topic(const KafkaPlace& place, const NewTopic& wanted, 
   if (auto fits = check_topic(place, *admin); !fits) return fail(fits.error());
 
   // What is there already says how many partitions count; with nothing there, it is as wanted.
-  auto installed = find_installations(place, wanted.partitions);
+  auto installed = ask_until_known([&] { return find_installations(place, wanted.partitions); });
   if (!installed) return fail(installed.error());
   Installation installation{.id = {}, .partitions = wanted.partitions};
   if (installed->empty()) {
