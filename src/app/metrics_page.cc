@@ -51,15 +51,11 @@ void gate_numbers(metrics::Page& page, const std::vector<const Desk::Counters*>&
                of_desks(&Desk::Counters::gate_bypasses));
   page.counter("firstcome_gate_widenings_total", "Times that a raise of the gate's limit was asked for.",
                of_desks(&Desk::Counters::widenings));
-  Gate::Stats all{.is_away = false};
-  double away = 0;
-  for (const Gate::Stats& gate : gates) {
-    away += gate.is_away ? 1 : 0;
-    all.waiting += gate.waiting;
-    all.calls += gate.calls;
-    all.asked += gate.asked;
-    all.faults += gate.faults;
-    all.redirects += gate.redirects;
+  Gate::Stats all = gates.front();
+  double away = all.is_away ? 1 : 0;
+  for (std::size_t i = 1; i < gates.size(); ++i) {
+    away += gates[i].is_away ? 1 : 0;
+    all += gates[i];
   }
   page.gauge("firstcome_gate_away", "Loops that know the gate to be away: their claims go on without it.", away);
   page.gauge("firstcome_gate_waiting", "Users of whom the gate was asked.", static_cast<double>(all.waiting));
@@ -68,6 +64,14 @@ void gate_numbers(metrics::Page& page, const std::vector<const Desk::Counters*>&
                static_cast<double>(all.faults));
   page.counter("firstcome_gate_redirects_total", "Calls that another server of a cluster had to answer.",
                static_cast<double>(all.redirects));
+  for (std::size_t i = 0; i < gate_call_names.size(); ++i) {
+    const auto& calls = all.by_call[i];
+    page.summary("firstcome_gate_call_seconds", "Time until the gate answered a call.", calls.sent, calls.seconds,
+                 {{"call", std::string(gate_call_names[i])}});
+    page.counter("firstcome_gate_calls_failed_total", "Calls of the gate without an answer, or with an error.",
+                 static_cast<double>(calls.failed), {{"call", std::string(gate_call_names[i])}});
+  }
+  page.gauge("firstcome_gate_links", "Connections to the gate's servers.", static_cast<double>(all.links));
 }
 
 void loop_numbers(metrics::Page& page, const std::vector<const http::Counters*>& loops) {

@@ -195,10 +195,18 @@ Result<Consumer> Consumer::open(const Access& access, const std::string& topic) 
   auto conf = conf_of(access, parts->told);
   if (!conf) return fail(conf.error());
   const std::pair<const char*, const char*> settings[] = {
-      {"group.id", "firstcome"},        {"enable.auto.commit", "false"}, {"enable.auto.offset.store", "false"},
+      {"group.id", "firstcome"},
+      {"enable.auto.commit", "false"},
+      {"enable.auto.offset.store", "false"},
       {"auto.offset.reset", "error"},  // an offset that is not there is a lost journal, and not the newest message
-      {"enable.partition.eof", "true"}, {"check.crcs", "true"},          {"allow.auto.create.topics", "false"},
-      {"fetch.error.backoff.ms", "50"}, {"fetch.wait.max.ms", "250"},
+      {"enable.partition.eof", "true"},
+      {"check.crcs", "true"},
+      {"allow.auto.create.topics", "false"},
+      {"fetch.error.backoff.ms", "50"},
+      {"fetch.wait.max.ms", "250"},
+      // A start reads the whole topic: at the defaults librdkafka pauses whenever it is ahead of us.
+      {"queued.min.messages", "1000000"},
+      {"queued.max.messages.kbytes", "131072"},
   };
   for (const auto& [key, value] : settings) {
     if (auto done = set(conf->get(), key, value); !done) return fail(done.error());

@@ -100,6 +100,11 @@ AssertionResult again(GateHost& host) {
   for (int i = 0; i < 2; ++i) CONTRACT_REQUIRE(one.ask(twice, "alice", 5));
   CONTRACT_REQUIRE(one.until([&] { return one.asker.told.size() == one.last(); }));
   CONTRACT_REQUIRE(one.count(Admission::in, 2) == 1 && one.count(Admission::again, 2) == 1) << "in one batch too";
+  const auto narrow = host.campaign("narrow");
+  for (const char* user : {"alice", "alice", "bob", "carol", "dave"}) CONTRACT_REQUIRE(one.ask(narrow, user, 3));
+  CONTRACT_REQUIRE(one.until([&] { return one.asker.told.size() == one.last(); }));
+  CONTRACT_REQUIRE(one.count(Admission::in, 5) == 3 && one.count(Admission::again, 5) == 1)
+      << "and then he takes one place, not two";
   host.lose(campaign);
   CONTRACT_REQUIRE(one.ask_all(campaign, 0, 1, 5));
   CONTRACT_REQUIRE(one.count(Admission::in, 1) == 1) << "it may forget, and lets through then";
