@@ -67,6 +67,7 @@ Uptime Issuer::step() {
       failed(held.error(), "beat");
       return not_before_;
     }
+    counters_.beat_ms = now.count();
     // We stood still for so long that a spare may have been at work meanwhile, and gone again.
     const bool lapsed = beat_due_ && now - *beat_due_ > beat_every;
     beat_due_ = now + beat_every;
@@ -82,6 +83,7 @@ Uptime Issuer::step() {
     if (*held != at_work_) {
       at_work_ = *held;
       counters_.at_work = at_work_;
+      if (at_work_) counters_.take_overs.fetch_add(1);
       log::info(at_work_ ? "issuer at work" : "issuer waits as a spare", {{"holder", settings_.holder}});
     }
   }
@@ -294,6 +296,7 @@ void Issuer::write(Course& course, const Batch& made) {
     others_wrote_ = true;
     beat_due_.reset();
   } else if (const auto* row = std::get_if<RowRefused>(&*outcome)) {
+    spend(course, rows_of(made));  // they were written, and undone
     refused(course, made, row->reason);
   } else {
     committed(course, made);
@@ -411,12 +414,13 @@ void Issuer::measure(Uptime now) {
   constexpr Millis every{250};
   if (now < measure_due_) return;
   measure_due_ = now + every;
-  std::uint64_t owed = 0, parked = 0, stopped = 0;
+  std::uint64_t owed = 0, parked = 0, stopped = 0, ranks = 0;
   std::int64_t since = 0;
   for (const Course& course : courses_) {
     const std::uint32_t rank = course.progress ? course.progress->rank : 0;
     const auto& winners = course.campaign->winners();
     const std::uint32_t won = winners.size();
+    ranks += rank;
     parked += course.parked_ranks.size();
     stopped += course.stopped;
     if (won <= rank) continue;
@@ -424,6 +428,7 @@ void Issuer::measure(Uptime now) {
     const auto stamp = static_cast<std::int64_t>(winners[rank].stamp.time_since_epoch().count());
     since = since == 0 ? stamp : std::min(since, stamp);
   }
+  counters_.rank = ranks;
   counters_.owed = owed;
   counters_.owed_since_ms = since;
   counters_.parked = parked;

@@ -248,6 +248,42 @@ TEST_F(IssuerTest, a_refused_row_is_found_by_halving_and_parked) {
   EXPECT_FALSE(issuer_->retry(99));
 }
 
+TEST_F(IssuerTest, rows_that_were_refused_with_their_batch_count_against_the_rate) {
+  open("lunch", 1000, 100.0);
+  win("lunch", 200);
+  store_.poison = {"u15"};
+  start();
+  run(Millis(5000));
+  std::size_t most = 0;
+  for (const auto& first : store_.sent) {
+    std::size_t in_a_second = 0;
+    for (const auto& batch : store_.sent) {
+      if (batch.at >= first.at && batch.at - first.at < Millis(1000)) in_a_second += batch.rows;
+    }
+    most = std::max(most, in_a_second);
+  }
+  EXPECT_LE(most, 100U);
+  EXPECT_EQ(rows("lunch").size(), 199U);
+  EXPECT_EQ(store_.parked_now.size(), 1U);
+}
+
+TEST_F(IssuerTest, who_comes_to_work_and_how_far_the_store_is_can_be_watched) {
+  open("lunch", 10);
+  open("dinner", 10);
+  win("lunch", 3);
+  win("dinner", 2, 4);
+  store_.at_work = "other";
+  start({.holder = "spare"});
+  EXPECT_EQ(issuer_->counters().beat_ms, -1);
+  run(Millis(3000));
+  EXPECT_EQ(issuer_->counters().take_overs, 0U);
+  EXPECT_GE(issuer_->counters().beat_ms, (clock_.uptime() - Millis(1500)).count()) << "a spare asks, too";
+  store_.at_work = "spare";
+  run(Millis(3000));
+  EXPECT_EQ(issuer_->counters().take_overs, 1U);
+  EXPECT_EQ(issuer_->counters().rank, 5U);
+}
+
 TEST_F(IssuerTest, too_many_parked_stop_their_campaign_only) {
   open("lunch", 100);
   open("dinner", 100);
