@@ -139,6 +139,9 @@ Result<Value> MysqlStore::try_until_late(std::string_view doing, Body& body) {
   for (int attempt = 1;; ++attempt) {
     phase_ = Phase::asking;
     if (!connection_) {
+      if (clock_.uptime() >= deadline_) {  // to find out that the old one is dead took all the time
+        return fail(FaultKind::unavailable, fmt::format("{} in {}: the server does not answer", doing, server_.url()));
+      }
       if (auto connected = connect(); !connected) return fail(FaultKind::unavailable, connected.error().what);
     }
     connection_->set_deadline(deadline_);
