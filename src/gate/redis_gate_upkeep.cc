@@ -36,10 +36,7 @@ void RedisGate::looked(RedisNode& node, const RedisValue& reply) {
   for (auto& [host, place] : places_) drop(place, fault);
 }
 
-void RedisGate::linked(RedisNode& node) {
-  counters_.connects.fetch_add(1, std::memory_order_relaxed);
-  if (map_.host_of(owner_slot_) == node.host()) look_at_ = {};
-}
+void RedisGate::linked(RedisNode&) { counters_.connects.fetch_add(1, std::memory_order_relaxed); }
 
 /// At each tick.
 void RedisGate::look_after() {

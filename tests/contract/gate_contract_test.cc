@@ -157,6 +157,24 @@ class RedisHost final : public GateHost {
   SystemRandom random_;
 };
 
+/// A server keeps the library that it has, and whose the prefix was in a run before: here both begin anew.
+class FreshServers : public testing::Environment {
+  void SetUp() override {
+    for (const char* variable : {"TEST_REDIS", "TEST_REDIS_CLUSTER"}) {
+      for (const auto& host : servers_of(variable)) {
+        if (auto hand = HandRedis::connect(host)) begin_anew(*hand);
+      }
+    }
+    RedisHost sentinel(Kind::sentinel);
+    for (auto& [host, hand] : sentinel.hands()) begin_anew(hand);
+  }
+  static void begin_anew(HandRedis& hand) {
+    hand.command({"FUNCTION", "DELETE", redis_library});
+    hand.command({"DEL", redis_owner_key(prefix)});  // of a cluster one server has it, the others say so
+  }
+};
+const auto* const fresh_servers = testing::AddGlobalTestEnvironment(new FreshServers);
+
 class GateContract : public testing::TestWithParam<std::tuple<Kind, Clause<GateHost>>> {};
 
 TEST_P(GateContract, Holds) {
