@@ -32,7 +32,7 @@ void Crowd::come() {
 void Crowd::ask(std::uint32_t person, bool follows_up) {
   const auto number = static_cast<std::uint32_t>(asked_.size());
   asked_.push_back({.person = person, .follows_up = follows_up, .call = world_.now(), .came_back = {}});
-  const std::uint32_t node = world_.dice.below(nodes_.count());
+  const std::uint32_t node = world_.dice.below(nodes_.apis());
   world_.trace("{} asks {} at node {}", people_[person].name.view(), campaign_of(asked_[number]).view(), node);
   if (world_.strikes(Happening::request_lost)) {
     cut(number, world_.dice.between(millis(100), millis(2000)));
@@ -45,6 +45,9 @@ void Crowd::ask(std::uint32_t person, bool follows_up) {
 void Crowd::arrive(std::uint32_t number, std::uint32_t node) {
   Process* const process = nodes_.on(node);
   if (!process) return cut(number, network());
+  if (process->life().is_still()) {  // it stands in a buffer of the kernel
+    return world_.at(process->life().still_until(), [this, number, node] { arrive(number, node); });
+  }
   const std::size_t desk = world_.dice.below(static_cast<std::uint32_t>(process->desks()));
   const ClaimNumber claim = process->next_claim(desk);
   const Asked one = asked_[number];
@@ -119,7 +122,7 @@ void Crowd::ask_later(std::uint32_t number, Micros after) {
 
 /// GET claims/me: says what is known without claiming. Only what is final is held against the node.
 void Crowd::ask_status(Person& person) {
-  Process* const process = nodes_.any();
+  Process* const process = nodes_.any_api();
   if (!process) return;
   const Told told = process->status(0, plan_.campaigns[person.campaign].campaign, person.name);
   if (!is_final_kind(told.kind)) return;

@@ -13,14 +13,23 @@ enum class Happening : std::uint8_t {
   crash_batch_lost,        ///< ... and the journal's batch with it
   crash_batch_torn,        ///< ... and a prefix of the batch survives
   crash_batch_durable,     ///< ... and the batch survives untold
+  crash_append_lost,       ///< ... or what it was sending to the brokers
+  crash_append_written,    ///< ... which was written all the same
+  process_stopped,         ///< stands still as a whole (SIGSTOP), and goes on
   slow_commit,             ///< the journal takes long
   failed_commit,           ///< the journal says that it failed
   unknown_commit_lost,     ///< neither told nor there
   unknown_commit_durable,  ///< not told, but there
+  append_lost,             ///< it never reaches the brokers
+  append_late,             ///< it reaches them when it has been given up, maybe
+  producer_broke,          ///< tickets without a report are sent once more
+  partition_away,          ///< nobody reads or writes it for a while
   entry_twice,             ///< the journal holds an append twice
   foreign_entry,           ///< a message that is none of ours
+  entry_elsewhere,         ///< in another partition than its campaign's
   newer_entry,             ///< of a kind that only a newer node knows
   follower_stalled,        ///< the journal cannot be reached for a while
+  follower_behind,         ///< one partition comes later than the others
   shown_again,             ///< entries are shown a second time
   slow_loop,               ///< a desk hears late
   disk_full,               ///< journal and store refuse
@@ -34,8 +43,10 @@ enum class Happening : std::uint8_t {
   store_write_lost,        ///< no answer, and it was not
   store_write_late,        ///< no answer, and it is written later
   issuer_paused,           ///< stands still inside a write, and others go on
+  transaction_stopped,     ///< an issuer stands still inside its transaction, with its locks
   poison_row,              ///< a row that the store refuses for ever
   store_removed,           //
+  store_restored,          ///< from an older copy
   request_lost,            //
   answer_lost,             //
   client_stopped_waiting,  ///< and asks again elsewhere
@@ -52,6 +63,7 @@ enum class Happening : std::uint8_t {
   gate_lies_in,            //
   gate_lost_memory,        //
   gate_rolled_back,        //
+  gate_split,              ///< two memories, each for some of the processes
   // What the code must have been through because of them.
   restart,
   drained,  ///< a process went down in order
@@ -64,6 +76,8 @@ enum class Happening : std::uint8_t {
   no_campaign,
   fault,
   journal_full,
+  append_told_failed,
+  append_unknown,  ///< given up, and nobody knows
   claim_joined,
   ticket_sent_again,
   claim_overflowed,  ///< too many waited
@@ -82,6 +96,8 @@ enum class Happening : std::uint8_t {
   out_of_window,
   spare_took_over,
   fence_lost,
+  transaction_ended,  ///< by the server, since its issuer stood still
+  lock_waited,        ///< for an issuer that stands still, in vain
   parked,
   campaign_stopped,  ///< too many parked
   retried,
@@ -92,14 +108,23 @@ inline constexpr std::string_view happening_names[] = {"crash",
                                                        "crash_batch_lost",
                                                        "crash_batch_torn",
                                                        "crash_batch_durable",
+                                                       "crash_append_lost",
+                                                       "crash_append_written",
+                                                       "process_stopped",
                                                        "slow_commit",
                                                        "failed_commit",
                                                        "unknown_commit_lost",
                                                        "unknown_commit_durable",
+                                                       "append_lost",
+                                                       "append_late",
+                                                       "producer_broke",
+                                                       "partition_away",
                                                        "entry_twice",
                                                        "foreign_entry",
+                                                       "entry_elsewhere",
                                                        "newer_entry",
                                                        "follower_stalled",
+                                                       "follower_behind",
                                                        "shown_again",
                                                        "slow_loop",
                                                        "disk_full",
@@ -113,8 +138,10 @@ inline constexpr std::string_view happening_names[] = {"crash",
                                                        "store_write_lost",
                                                        "store_write_late",
                                                        "issuer_paused",
+                                                       "transaction_stopped",
                                                        "poison_row",
                                                        "store_removed",
+                                                       "store_restored",
                                                        "request_lost",
                                                        "answer_lost",
                                                        "client_stopped_waiting",
@@ -131,6 +158,7 @@ inline constexpr std::string_view happening_names[] = {"crash",
                                                        "gate_lies_in",
                                                        "gate_lost_memory",
                                                        "gate_rolled_back",
+                                                       "gate_split",
                                                        "restart",
                                                        "drained",
                                                        "won",
@@ -142,6 +170,8 @@ inline constexpr std::string_view happening_names[] = {"crash",
                                                        "no_campaign",
                                                        "fault",
                                                        "journal_full",
+                                                       "append_told_failed",
+                                                       "append_unknown",
                                                        "claim_joined",
                                                        "ticket_sent_again",
                                                        "claim_overflowed",
@@ -160,6 +190,8 @@ inline constexpr std::string_view happening_names[] = {"crash",
                                                        "out_of_window",
                                                        "spare_took_over",
                                                        "fence_lost",
+                                                       "transaction_ended",
+                                                       "lock_waited",
                                                        "parked",
                                                        "campaign_stopped",
                                                        "retried",

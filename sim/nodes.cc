@@ -1,15 +1,31 @@
 #include "sim/nodes.h"
 
+#include <algorithm>
+
 namespace firstcome::sim {
 
 Nodes::Nodes(World& world, const Plan& plan, Log& log, Tables& tables, Filter& filter)
-    : world_(world), plan_(plan), log_(log), tables_(tables), filter_(filter) {}
+    : world_(world),
+      plan_(plan),
+      log_(log),
+      tables_(tables),
+      filter_(filter),
+      running_(plan.nodes),
+      clock_error_(plan.nodes) {}
 
 void Nodes::start_all() {
   for (std::uint32_t node = 0; node < plan_.nodes; ++node) start(node);
 }
 
-Process* Nodes::any() const { return running_[world_.dice.below(plan_.nodes)]; }
+Process* Nodes::reach(std::uint32_t node) const {
+  Process* const process = running_[node];
+  return process && !process->life().is_still() ? process : nullptr;
+}
+
+Process* Nodes::any_issuer() const {
+  const std::uint32_t first = plan_.distributed ? plan_.apis : 0;
+  return reach(first + world_.dice.below(plan_.nodes - first));
+}
 
 void Nodes::start(std::uint32_t node) {
   made_.push_back(std::make_unique<Process>(world_, plan_, log_, tables_, filter_, node, clock_error_[node],
@@ -25,7 +41,7 @@ void Nodes::crashed(std::uint32_t node) {
   world_.after(world_.dice.between(millis(5), millis(1500)), [this, node] {
     world_.saw(Happening::restart);
     // Under nobody's hands: a file that is removed while a process has it open is not gone for that process.
-    if (!running_[0] && !running_[1] && world_.strikes(Happening::store_removed)) {
+    if (std::ranges::count(running_, nullptr) == std::ssize(running_) && world_.strikes(Happening::store_removed)) {
       world_.trace("store.db is removed");
       tables_.remove();
     }
@@ -34,7 +50,7 @@ void Nodes::crashed(std::uint32_t node) {
 }
 
 void Nodes::end_one() {
-  Process* const process = any();
+  Process* const process = running_[world_.dice.below(plan_.nodes)];
   if (!process) return world_.after(millis(20), [this] { end_one(); });
   if (world_.dice.chance(700)) {
     world_.saw(Happening::crash);
@@ -65,9 +81,10 @@ void Nodes::jump_clock() {
 }
 
 void Nodes::mend_clocks() {
-  for (Micros* const error : {&clock_error_[0], &clock_error_[1], &log_.clock_error, &tables_.clock_error}) {
-    *error = world_.dice.between(-millis(300), millis(300));
-  }
+  const auto about_right = [&] { return world_.dice.between(-millis(300), millis(300)); };
+  for (Micros& error : clock_error_) error = about_right();
+  log_.clock_error = about_right();
+  tables_.clock_error = about_right();
 }
 
 }  // namespace firstcome::sim

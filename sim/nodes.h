@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <memory>
 #include <vector>
 
@@ -17,8 +16,12 @@ class Nodes {
 
   /// None while that machine's process is dead.
   Process* on(std::uint32_t node) const { return running_[node]; }
-  Process* any() const;
+
+  /// One that an operator may reach: none while the one that was drawn is dead or stands still.
+  Process* any_api() const { return reach(world_.dice.below(plan_.apis)); }
+  Process* any_issuer() const;
   std::uint32_t count() const { return plan_.nodes; }
+  std::uint32_t apis() const { return plan_.apis; }
   std::uint64_t restarts() const { return made_.size() - plan_.nodes; }
 
   /// The planned end of one process: a kill, or an orderly one.
@@ -28,6 +31,7 @@ class Nodes {
   void mend_clocks();
 
  private:
+  Process* reach(std::uint32_t node) const;
   void start(std::uint32_t node);
   void crashed(std::uint32_t node);
 
@@ -36,8 +40,8 @@ class Nodes {
   Log& log_;
   Tables& tables_;
   Filter& filter_;
-  std::array<Process*, 2> running_{};
-  std::array<Micros, 2> clock_error_{};
+  std::vector<Process*> running_;
+  std::vector<Micros> clock_error_;
   std::vector<std::unique_ptr<Process>> made_;  // the dead ones too: calls may be on their way to them
 };
 

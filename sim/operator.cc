@@ -18,16 +18,16 @@ void Operator::begin() {
 }
 
 const Campaign* Operator::seen_by_some_node(const CampaignId& campaign) const {
-  const Process* const process = nodes_.any();
+  const Process* const process = nodes_.any_api();
   return process ? process->standings().find(campaign) : nullptr;
 }
 
 void Operator::send(const Entry& entry) {
-  if (Process* const process = nodes_.any()) process->append(entry);
+  if (Process* const process = nodes_.any_api()) process->append(entry);
   // The operator's client got no answer and asks once more, long after things went on.
   if (world_.strikes(Happening::stale_resent)) {
     world_.after(world_.dice.between(millis(20), millis(4000)), [this, entry] {
-      if (Process* const process = nodes_.any()) process->append(entry);
+      if (Process* const process = nodes_.any_api()) process->append(entry);
     });
   }
 }
@@ -89,7 +89,7 @@ void Operator::retry_parked() {
   std::vector<std::int64_t> numbers;
   for (const ParkedEntry& entry : tables_.parked()) numbers.push_back(entry.number);
   for (const std::int64_t number : numbers) {
-    if (Process* const process = nodes_.any()) process->retry(number);
+    if (Process* const process = nodes_.any_issuer()) process->retry(number);
   }
 }
 

@@ -6,21 +6,32 @@
 namespace firstcome::sim {
 namespace {
 
+enum class Form : std::uint8_t { both, embedded, distributed };
+
 /// How often, at most, a fault strikes where it can; in thousandths. Drawn per seed below it.
 struct Usual {
   Happening fault;
   std::uint16_t thousandths_max;
+  Form form = Form::both;
 };
 
 constexpr Usual usual[] = {
-    {Happening::crash, 8},
-    {Happening::slow_commit, 150},
-    {Happening::failed_commit, 150},
-    {Happening::unknown_commit_lost, 150},
-    {Happening::unknown_commit_durable, 150},
+    {Happening::crash, 8, Form::embedded},
+    {Happening::crash, 2, Form::distributed},  // of many more steps
+    {Happening::process_stopped, 3, Form::distributed},
+    {Happening::slow_commit, 150, Form::embedded},
+    {Happening::failed_commit, 150, Form::embedded},
+    {Happening::unknown_commit_lost, 150, Form::embedded},
+    {Happening::unknown_commit_durable, 150, Form::embedded},
+    {Happening::append_lost, 120, Form::distributed},
+    {Happening::append_late, 120, Form::distributed},
+    {Happening::producer_broke, 80, Form::distributed},
+    {Happening::partition_away, 60, Form::distributed},
     {Happening::entry_twice, 120},
+    {Happening::entry_elsewhere, 120, Form::distributed},
     {Happening::foreign_entry, 60},
     {Happening::follower_stalled, 60},
+    {Happening::follower_behind, 60, Form::distributed},
     {Happening::shown_again, 80},
     {Happening::slow_loop, 60},
     {Happening::store_down, 40},
@@ -30,23 +41,25 @@ constexpr Usual usual[] = {
     {Happening::store_write_lost, 200},
     {Happening::store_write_late, 200},
     {Happening::issuer_paused, 150},
-    {Happening::store_removed, 600},  // of the restarts
+    {Happening::transaction_stopped, 150, Form::distributed},
+    {Happening::store_removed, 600, Form::embedded},  // of the restarts
     {Happening::request_lost, 80},
     {Happening::answer_lost, 120},
     {Happening::client_stopped_waiting, 200},
     {Happening::client_left, 30},
     {Happening::double_click, 250},
     {Happening::stale_resent, 500},
-    {Happening::gate_away, 60},
-    {Happening::gate_ask_lost, 100},
-    {Happening::gate_answer_lost, 150},
-    {Happening::gate_answer_late, 150},
-    {Happening::gate_answer_twice, 150},
-    {Happening::gate_silent, 100},
-    {Happening::gate_lies_full, 100},
-    {Happening::gate_lies_in, 100},
-    {Happening::gate_lost_memory, 40},
-    {Happening::gate_rolled_back, 40},
+    {Happening::gate_away, 60, Form::distributed},
+    {Happening::gate_ask_lost, 100, Form::distributed},
+    {Happening::gate_answer_lost, 150, Form::distributed},
+    {Happening::gate_answer_late, 150, Form::distributed},
+    {Happening::gate_answer_twice, 150, Form::distributed},
+    {Happening::gate_silent, 100, Form::distributed},
+    {Happening::gate_lies_full, 100, Form::distributed},
+    {Happening::gate_lies_in, 100, Form::distributed},
+    {Happening::gate_lost_memory, 40, Form::distributed},
+    {Happening::gate_rolled_back, 40, Form::distributed},
+    {Happening::gate_split, 40, Form::distributed},
 };
 
 Opened draw_campaign(Dice& dice, std::uint32_t number) {
@@ -75,16 +88,29 @@ void draw_limits(Dice& dice, Plan& plan) {
   plan.issuer.parked_max = static_cast<std::size_t>(dice.between(0, 4));
 }
 
+void draw_nodes(Dice& dice, Plan& plan) {
+  plan.first_desks = dice.chance(600) ? 2 : 1;
+  if (plan.distributed) {
+    plan.apis = dice.chance(400) ? 3 : 2;
+    plan.nodes = plan.apis + 2;
+    plan.partitions = static_cast<std::uint32_t>(dice.between(1, 3));
+    plan.has_gate = dice.chance(800);
+  } else {
+    plan.nodes = plan.apis = dice.chance(550) ? 2 : 1;
+  }
+}
+
 }  // namespace
 
 Plan draw_plan(World& world) {
   Dice& dice = world.dice;
-  for (const auto& [fault, most] : usual) {
-    if (dice.chance(500)) world.thousandths[static_cast<std::size_t>(fault)] = dice.below(most) + 1U;
-  }
   Plan plan;
-  plan.nodes = dice.chance(550) ? 2 : 1;
-  plan.first_desks = dice.chance(600) ? 2 : 1;
+  plan.distributed = dice.chance(667);
+  const Form other = plan.distributed ? Form::embedded : Form::distributed;
+  for (const auto& [fault, most, form] : usual) {
+    if (form != other && dice.chance(500)) world.thousandths[static_cast<std::size_t>(fault)] = dice.below(most) + 1U;
+  }
+  draw_nodes(dice, plan);
   plan.users = static_cast<std::uint32_t>(dice.between(20, 40));
   plan.faults_until = millis(dice.between(4000, 12'000));
   for (auto left = dice.between(2, 4); left > 0; --left) {
@@ -97,7 +123,6 @@ Plan draw_plan(World& world) {
   plan.newer_entry = dice.chance(10);
   plan.positions_have_gaps = dice.chance(400);
   plan.patience = dice.below(1000);
-  plan.has_gate = dice.chance(650);
   draw_limits(dice, plan);
   return plan;
 }

@@ -13,8 +13,13 @@ namespace firstcome::sim {
 
 /// What kind of world a seed makes: sizes, limits, campaigns, and which faults strike how often.
 struct Plan {
-  std::uint32_t nodes = 1;        ///< the second one follows the same journal and has the spare issuer
+  /// The embedded form: each node is an api and an issuer, the second one has the spare. The distributed form: `apis`
+  /// nodes with desks, and after them two issuers.
+  bool distributed = false;
+  std::uint32_t nodes = 1;
+  std::uint32_t apis = 1;
   std::uint32_t first_desks = 1;  ///< loops of the first node
+  std::uint32_t partitions = 1;   ///< of the journal
   std::uint32_t users = 20;       ///< at least 20
   Micros faults_until = 0;
   std::vector<Micros> restarts;  ///< at least two, in order
@@ -28,6 +33,9 @@ struct Plan {
   std::uint32_t patience = 0;  ///< thousandths of clients that obey Retry-After
   DeskLimits desk;
   IssuerSettings issuer;
+
+  std::uint32_t desks_of(std::uint32_t node) const { return node == 0 ? first_desks : node < apis ? 1 : 0; }
+  bool has_issuer(std::uint32_t node) const { return !distributed || node >= apis; }
 };
 
 /// Draws the plan, and sets the world's faults: each seed has about half of them, from rare to frequent.

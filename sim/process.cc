@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/mutant.h"
+#include "sim/sim_topic.h"
 
 namespace firstcome::sim {
 namespace {
@@ -10,6 +11,11 @@ namespace {
 constexpr std::uint32_t desks_per_node = 8;
 constexpr Micros tick_every = millis(50), idle_tick_every = millis(250);
 constexpr Micros post_delay_max = millis(1500);
+
+std::unique_ptr<SimJournal> make_journal(World& world, const Plan& plan, Log& log, Life& life, Clock& clock) {
+  if (plan.distributed) return std::make_unique<SimTopic>(world, plan, log, life, clock);
+  return std::make_unique<SimFile>(world, plan, log, life);
+}
 
 Happening happening_of(AnswerKind kind) {
   switch (kind) {
@@ -42,69 +48,61 @@ Process::Process(World& world, const Plan& plan, Log& log, Tables& tables, Filte
       log_(log),
       node_(node),
       on_crash_(std::move(on_crash)),
+      life_(world, [this] { crash(); }),
       clock_(world, clock_error),
       codes_(world.dice.roll()),
       standings_(node, 8),
-      journal_(world, plan, log),
-      store_(world, tables) {
-  loops_.resize(node == 0 ? plan.first_desks : 1);
+      journal_(make_journal(world, plan, log, life_, clock_)),
+      store_(world, plan, tables, life_) {
+  loops_.resize(plan.desks_of(node));
   for (std::uint32_t i = 0; i < loops_.size(); ++i) {
     Loop& loop = loops_[i];
-    if (plan.has_gate) {
-      loop.gate = std::make_unique<SimGate>(world, plan, filter, [this] {
-        step();
-        return alive_;
-      });
-    }
+    if (plan.has_gate) loop.gate = std::make_unique<SimGate>(world, plan, filter, life_, node % 2);
     loop.desk = std::make_unique<Desk>(
-        node * desks_per_node + i, standings_, journal_, loop.gate.get(), clock_, codes_, plan.desk,
+        node * desks_per_node + i, standings_, *journal_, loop.gate.get(), clock_, codes_, plan.desk,
         [this, &loop](ClaimNumber number, const Answer& answer) { answered(loop, number, answer); });
     if (loop.gate) loop.gate->start(*loop.desk);
   }
-  IssuerSettings settings = plan.issuer;
-  settings.holder = node == 0 ? "first" : "spare";
-  settings.author = operator_author + 1 + node;
-  issuer_ = std::make_unique<Issuer>(standings_, store_, journal_, clock_, settings);
+  if (plan.has_issuer(node)) {
+    IssuerSettings settings = plan.issuer;
+    settings.holder = "issuer-" + std::to_string(node);
+    settings.author = operator_author + 1 + node;
+    issuer_ = std::make_unique<Issuer>(standings_, store_, *journal_, clock_, settings);
+  }
   if (mutant(Mutant::fold_from_progress)) {
     for (const auto& table : tables.campaigns())
       fold_from_ = std::max(fold_from_, table.progress ? table.progress->position : 0);
   }
-  journal_.on_step = store_.on_step = [this] { step(); };
-  journal_.on_stop = [this](const Fault& fault) { stop_for(fault); };
+  journal_->on_stop = [this](const Fault& fault) { stop_for(fault); };
 }
 
 Result<void> Process::start() {
-  alive_ = true;
+  life_.begin();
   world_.trace("node {} starts", node_);
-  if (auto started = journal_.start(*this); !started) {
+  if (auto started = journal_->start(*this); !started) {
     crash();
     return started;
   }
-  if (standings_.installation()) {
+  if (issuer_ && standings_.installation()) {
     const auto checked = issuer_->check();
     if (!checked && !checked.error().retryable())
       world_.broke("the store belongs to the journal", checked.error().what);
   }
   for (std::size_t i = 0; i < loops_.size(); ++i) tick(i);
-  close_due();
-  issue_at(world_.now());
+  if (!loops_.empty()) close_due();
+  if (issuer_) issue_at(world_.now());
   return {};
 }
 
-void Process::step() {
-  if (alive_ && world_.strikes(Happening::crash)) crash();
-}
-
 void Process::crash() {
-  if (!std::exchange(alive_, false)) return;
+  if (!life_.end()) return;
   world_.trace("node {} is gone", node_);
-  journal_.die();
-  store_.die();
+  journal_->die();
   for (Loop& loop : loops_) {
     count(loop.desk->counters());
     for (const auto& [number, asked] : std::exchange(loop.waiting, {})) asked.reply(nullptr);
   }
-  if (issuer_->counters().stopped_campaigns > 0) world_.saw(Happening::campaign_stopped);
+  if (issuer_ && issuer_->counters().stopped_campaigns > 0) world_.saw(Happening::campaign_stopped);
   on_crash_();
 }
 
@@ -129,8 +127,7 @@ void Process::stop_for(const Fault& fault) {
 
 void Process::claim(std::size_t desk, std::string_view campaign, const User& user, Reply reply) {
   Loop& loop = loops_[desk];
-  step();
-  if (!alive_) return reply(nullptr);
+  if (!life_.step()) return reply(nullptr);
   const ClaimNumber number = loop.next_number++;
   if (const auto known = loop.desk->claim(campaign, user, number)) {
     world_.saw(happening_of(known->kind));
@@ -144,7 +141,7 @@ void Process::claim(std::size_t desk, std::string_view campaign, const User& use
 }
 
 bool Process::leave(std::size_t desk, ClaimNumber number) {
-  if (!alive_ || loops_[desk].waiting.erase(number) == 0) return false;
+  if (!is_alive() || loops_[desk].waiting.erase(number) == 0) return false;
   loops_[desk].desk->leave(number);
   return true;
 }
@@ -154,10 +151,12 @@ Told Process::status(std::size_t desk, std::string_view campaign, const User& us
 }
 
 void Process::answered(Loop& loop, ClaimNumber number, const Answer& answer) {
-  if (!alive_) return;  // in the middle of a call that the process did not survive
+  if (!is_alive()) return;  // in the middle of a call that the process did not survive
   const auto found = loop.waiting.find(number);
   if (found == loop.waiting.end()) return world_.broke("every claim is answered once", "a claim was answered twice");
-  if (world_.now() - found->second.since > limits_.wait_ms_max.count() * 1000 + idle_tick_every + millis(1)) {
+  const bool stood_still = life_.still_until() > found->second.since;
+  if (!stood_still &&
+      world_.now() - found->second.since > limits_.wait_ms_max.count() * 1000 + idle_tick_every + millis(1)) {
     world_.broke("no claim waits longer than wait_ms_max", found->second.user.str() + " waited too long");
   }
   const Reply reply = std::move(found->second.reply);
@@ -165,7 +164,7 @@ void Process::answered(Loop& loop, ClaimNumber number, const Answer& answer) {
   world_.saw(happening_of(answer.kind));
   const Told told = copy(answer);
   reply(&told);
-  step();
+  life_.step();
 }
 
 Told Process::copy(const Answer& answer) {
@@ -184,10 +183,7 @@ void Process::post(Loop& loop, World::Call call) {
   Micros delay = world_.dice.between(0, 800);
   if (world_.strikes(Happening::slow_loop)) delay = world_.dice.between(millis(20), post_delay_max);
   loop.posts_until = std::max(loop.posts_until, world_.now() + delay);
-  world_.at(loop.posts_until, [this, call = std::move(call)] {
-    step();
-    if (alive_) call();
-  });
+  life_.at(loop.posts_until, std::move(call));
 }
 
 void Process::shown(std::span<const Shown> entries) {
@@ -200,7 +196,6 @@ void Process::shown(std::span<const Shown> entries) {
   }
   for (Loop& loop : loops_) {
     post(loop, [this, &loop, effects] {
-      loop.heard_at = world_.now();
       loop.desk->applied(*effects);
       check_waits(loop, *effects);
     });
@@ -211,7 +206,7 @@ void Process::shown(std::span<const Shown> entries) {
 /// "Every claim is answered: by an effect on its user, the seal, the closing": nobody may wait on whom the standings
 /// can answer. The desk's waits and our list of who waits must agree besides.
 void Process::check_waits(Loop& loop, std::span<const Effect> effects) {
-  if (!alive_) return;
+  if (!is_alive()) return;
   if (loop.desk->waiting() != loop.waiting.size()) {
     world_.broke("every claim is answered once", "a desk and its connections disagree about who waits");
   }
@@ -263,30 +258,26 @@ void Process::heard(Time journal_now) {
 }
 
 void Process::tick(std::size_t desk) {
-  if (!alive_) return;
   loops_[desk].desk->tick();
   // Nothing ends while nobody waits; a ticket without a fate may end later than it should.
   const bool is_busy = loops_[desk].desk->waiting() > 0;
-  world_.after(is_busy ? tick_every : idle_tick_every, [this, desk] { tick(desk); });
+  life_.after(is_busy ? tick_every : idle_tick_every, [this, desk] { tick(desk); });
 }
 
 void Process::close_due() {
-  if (!alive_) return;
   loops_[0].desk->close_due();
-  world_.after(millis(1000), [this] { close_due(); });
+  life_.after(millis(1000), [this] { close_due(); });
 }
 
 void Process::issue_at(Micros when) {
-  if (!alive_ || (issue_due_ > world_.now() && issue_due_ <= when)) return;
+  if (!issuer_ || (issue_due_ > world_.now() && issue_due_ <= when)) return;
   issue_due_ = when;
-  world_.at(when, [this, number = ++issue_number_] { issue(number); });
+  life_.at(when, [this, number = ++issue_number_] { issue(number); });
 }
 
 void Process::issue(std::uint64_t due_number) {
-  if (!alive_ || due_number != issue_number_) return;
+  if (due_number != issue_number_) return;
   if (issuing_) return issue_at(world_.now() + millis(20));
-  step();
-  if (!alive_) return;
   issuing_ = true;
   const Uptime next = issuer_->step();
   issuing_ = false;
@@ -296,7 +287,7 @@ void Process::issue(std::uint64_t due_number) {
 }
 
 void Process::retry(std::int64_t number) {
-  if (!alive_ || issuing_) return;
+  if (!issuer_ || !is_alive() || issuing_) return;
   issuing_ = true;
   (void)issuer_->retry(number);
   issuing_ = false;

@@ -8,6 +8,7 @@
 
 #include "desk/desk.h"
 #include "issuer/issuer.h"
+#include "sim/life.h"
 #include "sim/sim_gate.h"
 #include "sim/sim_journal.h"
 #include "sim/sim_store.h"
@@ -27,8 +28,8 @@ struct Told {
 /// Who asked on a connection; told once: an answer, or nothing when the connection was cut.
 using Reply = std::function<void(const Told*)>;
 
-/// One running process of the product: standings, desks, issuer, with the simulated ports under them. Dies at any step;
-/// what it does after that reaches nobody.
+/// One running process of the product: standings, desks, issuer (as its role says), with the simulated ports under
+/// them. Dies at any step; what it does after that reaches nobody.
 class Process final : private Follower {
  public:
   Process(World& world, const Plan& plan, Log& log, Tables& tables, Filter& filter, std::uint32_t node,
@@ -37,7 +38,8 @@ class Process final : private Follower {
   /// Reads the journal and begins to answer. Fails when this node must not run.
   Result<void> start();
 
-  bool is_alive() const { return alive_; }
+  bool is_alive() const { return life_.is_alive(); }
+  const Life& life() const { return life_; }
   std::size_t desks() const { return loops_.size(); }
 
   void claim(std::size_t desk, std::string_view campaign, const User& user, Reply reply);
@@ -49,7 +51,7 @@ class Process final : private Follower {
   ClaimNumber next_claim(std::size_t desk) const { return loops_[desk].next_number; }
 
   /// An operator's entry goes through some node.
-  void append(Entry entry) { (void)journal_.append(std::move(entry), {operator_author, 0}); }
+  void append(Entry entry) { (void)journal_->append(std::move(entry), {operator_author, 0}); }
   const Standings& standings() const { return standings_; }
   std::uint32_t node() const { return node_; }
   void retry(std::int64_t number);
@@ -81,8 +83,6 @@ class Process final : private Follower {
   void append_failed(std::span<const AppendTag> appends, const Fault& fault) override;
   void heard(Time journal_now) override;
 
-  /// One step of this process is about to be made: it may be its last.
-  void step();
   void post(Loop& loop, World::Call call);
   void answered(Loop& loop, ClaimNumber number, const Answer& answer);
   void check_waits(Loop& loop, std::span<const Effect> effects);
@@ -100,15 +100,15 @@ class Process final : private Follower {
   const Log& log_;
   const std::uint32_t node_;
   const std::function<void()> on_crash_;
+  Life life_;
   SimClock clock_;
   Dice codes_;
   Standings standings_;
-  SimJournal journal_;
+  const std::unique_ptr<SimJournal> journal_;
   SimStore store_;
   std::vector<Loop> loops_;
-  std::unique_ptr<Issuer> issuer_;
-  Position fold_from_ = 0;  // under the mutant fold_from_progress
-  bool alive_ = false;
+  std::unique_ptr<Issuer> issuer_;  // none: this process is an api only
+  Position fold_from_ = 0;          // under the mutant fold_from_progress
   bool issuing_ = false;            // its step is on the stack
   std::uint64_t issue_number_ = 0;  // the last step that was asked for; older ones are off
   Micros issue_due_ = 0;

@@ -10,10 +10,12 @@ namespace {
 
 std::vector<Shown> entries_of(const Log& log) {
   std::vector<Shown> entries;
-  for (const auto& record : log.records()) {
-    const auto shown = read(record);
-    if (!shown) break;  // what only a newer node can read, this one must not read beyond
-    if (*shown) entries.push_back(**shown);
+  for (std::uint32_t partition = 0; partition < log.partitions(); ++partition) {
+    for (const auto& record : log.records(partition)) {
+      const auto shown = read(record, partition);
+      if (!shown) break;  // what only a newer node can read, this one must not read beyond
+      if (*shown) entries.push_back(**shown);
+    }
   }
   return entries;
 }
@@ -106,9 +108,9 @@ void check_end(World& world, const Plan& plan, const Log& log, const Tables& tab
   report(world, verify::check_told(folds, crowd.history()));
   check_bodies(world, folds.naive(), crowd);
   check_rates(world, plan, tables);
-  if (log.newer_at == 0) {
-    check_nodes(world, folds.naive(), nodes);
-  } else if (nodes.on(0) || nodes.on(1)) {
+  if (log.newer_at == 0) return check_nodes(world, folds.naive(), nodes);
+  for (std::uint32_t node = 0; node < nodes.count(); ++node) {
+    if (!nodes.on(node)) continue;
     world.broke("an entry of a newer kind stops the node",
                 "a node reads on behind position " + std::to_string(log.newer_at));
   }

@@ -48,24 +48,19 @@ class Run {
 
  private:
   void set_up() {
-    log_.append(encoded(Installation{.id = {7}}));
+    log_.begin();
     nodes_.start_all();
     operator_.begin();
     crowd_.come();
     for (const Micros when : plan_.restarts) {
       world_.at(when, [this] { nodes_.end_one(); });
     }
+    if (plan_.distributed && world_.dice.chance(120)) restore_store();
     if (world_.dice.chance(250)) fill_disk(world_.dice.between(0, plan_.faults_until));
     while (world_.dice.chance(350)) {
       world_.at(world_.dice.between(0, plan_.faults_until), [this] { nodes_.jump_clock(); });
     }
     look_around();
-  }
-
-  static std::vector<std::uint8_t> encoded(const Entry& entry) {
-    std::vector<std::uint8_t> bytes;
-    encode(entry, bytes);
-    return bytes;
   }
 
   void fill_disk(Micros when) {
@@ -77,6 +72,12 @@ class Run {
               [this] { log_.disk_full = tables_.disk_full = false; });
   }
 
+  void restore_store() {
+    const Micros copied_at = world_.dice.between(0, plan_.faults_until);
+    world_.at(copied_at, [this] { tables_.make_copy(); });
+    world_.at(world_.dice.between(copied_at, plan_.faults_until), [this] { tables_.restore_copy(); });
+  }
+
   /// People hear of raises.
   void look_around() {
     crowd_.hear_of_raises(log_.truth());
@@ -85,9 +86,9 @@ class Run {
 
   void meet_newer_entry() {
     world_.saw(Happening::newer_entry);
-    log_.append(newer_entry());
-    log_.newer_at = log_.records().back().position;
-    log_.tell_all();
+    const std::uint32_t partition = partition_of(plan_.campaigns[0].campaign, log_.partitions());
+    log_.newer_at = log_.append(newer_entry(), partition).position;
+    log_.tell(partition);
     world_.heal();
     world_.run_until(world_.now() + millis(8000));  // longer than any follower is cut off, and than any restart takes
   }
@@ -115,7 +116,10 @@ class Run {
       if (!log_.truth().find(opened.campaign)) return false;
     }
     for (std::uint32_t node = 0; node < plan_.nodes; ++node) {
-      if (!nodes_.on(node) || nodes_.on(node)->standings().position() < log_.truth().position()) return false;
+      if (!nodes_.on(node)) return false;
+      for (std::uint32_t partition = 0; partition < log_.partitions(); ++partition) {
+        if (nodes_.on(node)->standings().position(partition) < log_.truth().position(partition)) return false;
+      }
     }
     return tables_.parked().empty() && !first_owed() && crowd_.is_content(log_.truth());
   }

@@ -6,20 +6,33 @@
 
 namespace firstcome::sim {
 
-void Filter::arrive() {
+void Filter::arrive(const CampaignId& campaign, std::uint32_t side) {
+  campaign_ = campaign;
+  if (is_split_ && (world_.now() >= split_until_ || world_.healed())) {
+    world_.trace("the gate is one again");
+    is_split_ = false;
+    sides_[0] = sides_[world_.dice.below(2)];
+  }
+  if (!is_split_ && world_.strikes(Happening::gate_split)) {
+    world_.trace("the gate is split");
+    is_split_ = true;
+    split_until_ = world_.now() + world_.dice.between(millis(100), millis(4000));
+    sides_[1] = world_.dice.chance(500) ? sides_[0] : replica_;
+  }
+  here_ = &sides_[is_split_ ? side : 0];
   if (world_.strikes(Happening::gate_lost_memory)) {
     world_.trace("the gate has lost its memory");
-    memory_.clear();
+    here_->clear();
   }
   if (world_.strikes(Happening::gate_rolled_back)) {
     world_.trace("the gate fails over to an old replica");
-    memory_ = replica_;
+    *here_ = replica_;
   }
-  if (world_.dice.chance(60)) replica_ = memory_;
+  if (world_.dice.chance(60)) replica_ = *here_;
 }
 
-Admission Filter::admit(const CampaignId& campaign, const User& user, std::uint32_t places) {
-  PerCampaign& here = memory_[campaign];
+Admission Filter::admit(const User& user, std::uint32_t places) {
+  PerCampaign& here = (*here_)[campaign_];
   // As the time of Redis' clock: never twice the same.
   if (here.generation == 0) here = {.generation = static_cast<std::uint64_t>(world_.now()) + 1, .limit = places};
   if (here.users.contains(user)) return Admission::again;
@@ -29,24 +42,23 @@ Admission Filter::admit(const CampaignId& campaign, const User& user, std::uint3
   return Admission::in;
 }
 
-std::uint64_t Filter::widen(const CampaignId& campaign, std::uint64_t generation, std::uint32_t places) {
-  const auto found = memory_.find(campaign);
-  if (found == memory_.end()) return 0;
+std::uint64_t Filter::widen(std::uint64_t generation, std::uint32_t places) {
+  const auto found = here_->find(campaign_);
+  if (found == here_->end()) return 0;
   PerCampaign& here = found->second;
   if (here.generation != generation && !mutant(Mutant::widen_without_generation)) return here.generation;
   here.limit = here.count + places;
   ++here.generation;
-  // An older memory may be raised again: it had not been.
-  if (!widened_.emplace(campaign, generation).second && here.generation != generation + 1) {
-    world_.broke("one of those who saw the same generation raises the gate's limit", campaign.str());
+  if (!here.raised.insert(generation).second) {
+    world_.broke("of those who widen one generation only the first raises the gate's limit", campaign_.str());
   }
   world_.saw(Happening::gate_widened);
   return here.generation;
 }
 
-std::uint64_t Filter::generation(const CampaignId& campaign) const {
-  const auto found = memory_.find(campaign);
-  return found == memory_.end() ? 0 : found->second.generation;
+std::uint64_t Filter::generation() const {
+  const auto found = here_->find(campaign_);
+  return found == here_->end() ? 0 : found->second.generation;
 }
 
 Result<void> SimGate::ask(const CampaignId& campaign, const User& user, std::uint32_t places, AskNumber number) {
@@ -73,18 +85,18 @@ void SimGate::send() {
 
 /// The call runs, whatever became of who sent it.
 void SimGate::reach(const CampaignId& campaign, const Batch& batch) {
-  filter_.arrive();
+  filter_.arrive(campaign, side_);
   const bool lies_full = world_.strikes(Happening::gate_lies_full);
   const bool lies_in = !lies_full && world_.strikes(Happening::gate_lies_in);
   std::vector<GateAnswer> answers;
   for (const Ask& one : batch.asks) {
-    Admission admission = filter_.admit(campaign, one.user, batch.places);
+    Admission admission = filter_.admit(one.user, batch.places);
     if (lies_full) admission = Admission::full;
     if (lies_in) admission = Admission::in;
     answers.push_back({one.user, one.number, admission});
     world_.trace("the gate says {} of {}", static_cast<int>(admission), one.user.view());
   }
-  const std::uint64_t generation = filter_.generation(campaign);
+  const std::uint64_t generation = filter_.generation();
   if (world_.strikes(Happening::gate_answer_lost)) return give_up(campaign, batch.asks);
   if (world_.strikes(Happening::gate_silent)) return;
   if (world_.strikes(Happening::gate_answer_twice)) {
@@ -96,30 +108,30 @@ void SimGate::reach(const CampaignId& campaign, const Batch& batch) {
 
 void SimGate::answer(const CampaignId& campaign, std::uint64_t generation, std::vector<GateAnswer> answers,
                      Micros after) {
-  world_.after(after, [this, campaign, generation, answers = std::move(answers)] {
-    if (on_step_()) asker_->gated(campaign, generation, answers);
+  life_.after(after, [this, campaign, generation, answers = std::move(answers)] {
+    asker_->gated(campaign, generation, answers);
   });
 }
 
 void SimGate::give_up(const CampaignId& campaign, std::vector<Ask> asks) {
-  world_.after(plan_.desk.gate_bypass_ms_max.count() * 1000, [this, campaign, asks = std::move(asks)] {
-    if (on_step_()) asker_->gate_failed(campaign, asks, {FaultKind::timed_out, "no answer"});
+  life_.after(plan_.desk.gate_bypass_ms_max.count() * 1000, [this, campaign, asks = std::move(asks)] {
+    asker_->gate_failed(campaign, asks, {FaultKind::timed_out, "no answer"});
   });
 }
 
 void SimGate::widen(const CampaignId& campaign, std::uint64_t generation, std::uint32_t places) {
   if (world_.strikes(Happening::gate_ask_lost)) return;
   world_.after(network(), [this, campaign, generation, places] {
-    filter_.arrive();
-    answer(campaign, filter_.widen(campaign, generation, places), {}, network());
+    filter_.arrive(campaign, side_);
+    answer(campaign, filter_.widen(generation, places), {}, network());
   });
 }
 
 void SimGate::forget(const CampaignId& campaign) {
   if (world_.strikes(Happening::gate_ask_lost)) return;
   world_.after(network(), [this, campaign] {
-    filter_.arrive();
-    filter_.forget(campaign);
+    filter_.arrive(campaign, side_);
+    filter_.forget();
   });
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <functional>
+#include <array>
 #include <map>
 #include <set>
 #include <string>
@@ -8,23 +8,25 @@
 #include <vector>
 
 #include "gate/gate.h"
+#include "sim/life.h"
 #include "sim/plan.h"
-#include "sim/world.h"
 
 namespace firstcome::sim {
 
-/// The memory of the gate that all processes share: what the Function keeps in Redis. It is lost, and rolled back.
+/// The memory of the gate that all processes share: what the Function keeps in Redis. It is lost, rolled back, and
+/// split in two, of which one survives.
 class Filter {
  public:
   explicit Filter(World& world) : world_(world) {}
 
-  /// A call arrives: whatever befalls the memory has befallen it.
-  void arrive();
+  /// A call arrives: whatever befalls the memory has befallen it. `side`: which one this process reaches while it is
+  /// split.
+  void arrive(const CampaignId& campaign, std::uint32_t side);
 
-  Admission admit(const CampaignId& campaign, const User& user, std::uint32_t places);
-  std::uint64_t widen(const CampaignId& campaign, std::uint64_t generation, std::uint32_t places);
-  void forget(const CampaignId& campaign) { memory_.erase(campaign); }
-  std::uint64_t generation(const CampaignId& campaign) const;
+  Admission admit(const User& user, std::uint32_t places);
+  std::uint64_t widen(std::uint64_t generation, std::uint32_t places);
+  void forget() { here_->erase(campaign_); }
+  std::uint64_t generation() const;
 
  private:
   struct PerCampaign {
@@ -32,20 +34,24 @@ class Filter {
     std::uint32_t limit = 0;
     std::uint32_t count = 0;
     std::set<User> users;
+    std::set<std::uint64_t> raised;  // generations whose limit was raised
   };
+  using Memory = std::map<CampaignId, PerCampaign>;
 
   World& world_;
-  std::map<CampaignId, PerCampaign> memory_;
-  std::map<CampaignId, PerCampaign> replica_;               // as it was some time ago
-  std::set<std::pair<CampaignId, std::uint64_t>> widened_;  // generations that somebody has raised the limit of
+  std::array<Memory, 2> sides_;
+  Memory replica_;  // as it was some time ago
+  bool is_split_ = false;
+  Micros split_until_ = 0;
+  Memory* here_ = nullptr;  // of the call that has arrived
+  CampaignId campaign_;
 };
 
 /// The gate as one loop sees it: answers that are lost, late, twice, wrong, or that never come.
 class SimGate final : public Gate {
  public:
-  /// `on_step`: a place to crash at; false: the process is gone, and nobody is told.
-  SimGate(World& world, const Plan& plan, Filter& filter, std::function<bool()> on_step)
-      : world_(world), plan_(plan), filter_(filter), on_step_(std::move(on_step)) {}
+  SimGate(World& world, const Plan& plan, Filter& filter, Life& life, std::uint32_t side)
+      : world_(world), plan_(plan), filter_(filter), life_(life), side_(side) {}
 
   void start(GateAsker& asker) override { asker_ = &asker; }
   Result<void> ask(const CampaignId& campaign, const User& user, std::uint32_t places, AskNumber number) override;
@@ -69,7 +75,8 @@ class SimGate final : public Gate {
   World& world_;
   const Plan& plan_;
   Filter& filter_;
-  const std::function<bool()> on_step_;
+  Life& life_;
+  const std::uint32_t side_;
   GateAsker* asker_ = nullptr;
   std::map<CampaignId, Batch> batches_;  // of this turn of the loop
   Micros away_until_ = 0;

@@ -8,6 +8,7 @@ namespace firstcome::sim {
 namespace {
 
 constexpr Micros beat_old = millis(3000);
+constexpr Micros idle_max = millis(3000);  // a transaction that stands still for longer is ended by the server
 
 bool same_place(const std::optional<Progress>& stored, const std::optional<Progress>& seen) {
   if (stored.has_value() != seen.has_value()) return false;
@@ -116,13 +117,26 @@ void Tables::remove() {
   arrivals_.clear();
   installation.reset();
   holder_.clear();
-  ++removals;
+  ++lives;
+}
+
+void Tables::make_copy() {
+  copied_campaigns_ = campaigns_;
+  copied_parked_ = parked_;
+}
+
+void Tables::restore_copy() {
+  world_.trace("the store is restored from an older copy");
+  world_.saw(Happening::store_restored);
+  campaigns_ = copied_campaigns_;
+  parked_ = copied_parked_;
+  for (PerCampaign& table : campaigns_) table.locked_until = 0;
+  ++lives;
 }
 
 /// Can it be reached at all?
 Result<void> SimStore::reach(Happening fault) {
-  if (alive_) on_step();
-  if (!alive_) return fail(FaultKind::unavailable, "this process is gone");
+  if (!life_.step()) return fail(FaultKind::unavailable, "this process is gone");
   if (world_.strikes(Happening::store_down))
     tables_.down_until = world_.now() + world_.dice.between(millis(200), millis(4000));
   if (!world_.healed() && world_.now() < tables_.down_until) return fail(FaultKind::unavailable, "the store is down");
@@ -131,10 +145,31 @@ Result<void> SimStore::reach(Happening fault) {
 }
 
 /// The issuer is stopped, or its statement waits for a lock; everybody else goes on.
-void SimStore::stand_still() {
-  if (world_.is_nested() || !world_.strikes(Happening::issuer_paused)) return;
+void SimStore::stand_still(Happening fault) {
+  if (world_.is_nested() || !world_.strikes(fault)) return;
   world_.trace("an issuer stands still");
-  world_.run_until(world_.now() + world_.dice.between(millis(50), millis(6000)));
+  const Micros until = world_.now() + world_.dice.between(millis(50), millis(6000));
+  if (plan_.distributed) life_.stand_still(until);
+  world_.run_until(until);
+}
+
+/// Behind the fence, with the lock on the campaign's progress.
+Result<void> SimStore::stand_in_transaction(const CampaignId& campaign) {
+  if (tables_.is_locked(campaign)) {
+    world_.saw(Happening::lock_waited);
+    return fail(FaultKind::unavailable, "waited for a lock in vain");
+  }
+  const std::uint32_t lives = tables_.lives;
+  const Micros ended_at = world_.now() + idle_max;
+  tables_.lock(campaign, ended_at);
+  stand_still(Happening::transaction_stopped);
+  const bool is_ended = world_.now() > ended_at || tables_.lives != lives;
+  if (!is_ended) tables_.unlock(campaign);
+  if (!life_.is_alive()) return fail(FaultKind::unavailable, "this process is gone");
+  if (!is_ended) return {};
+  // Known before the commit was sent, or not.
+  world_.saw(Happening::transaction_ended);
+  return fail(world_.dice.chance(500) ? FaultKind::unavailable : FaultKind::timed_out, "the connection was closed");
 }
 
 Result<std::optional<InstallationId>> SimStore::installation() {
@@ -159,29 +194,32 @@ Result<std::vector<Progress>> SimStore::progress() {
 }
 
 template <class Write>
-Result<WriteOutcome> SimStore::attempt(const Write& write) {
+Result<WriteOutcome> SimStore::attempt(const CampaignId& campaign, const Write& write) {
   if (auto reached = reach(Happening::store_write_failed); !reached) return fail(reached.error());
   const Micros sent = world_.now();  // rows count against the rate from here on: a zombie's arrive whenever
-  stand_still();
-  if (!alive_) return fail(FaultKind::unavailable, "this process is gone");
+  stand_still(Happening::issuer_paused);
+  if (!life_.is_alive()) return fail(FaultKind::unavailable, "this process is gone");
+  if (plan_.distributed) {
+    if (auto stood = stand_in_transaction(campaign); !stood) return fail(stood.error());
+  }
   if (tables_.disk_full) return fail(FaultKind::unavailable, "the disk is full");
   const auto unknown = [] { return fail(FaultKind::timed_out, "no answer from the store"); };
   if (world_.strikes(Happening::store_write_lost)) return unknown();
   if (world_.strikes(Happening::store_write_late)) {
-    world_.after(world_.dice.between(100, millis(4000)), [&tables = tables_, removals = tables_.removals, write, sent] {
-      if (tables.removals == removals) (void)write(sent);
+    world_.after(world_.dice.between(100, millis(4000)), [&tables = tables_, lives = tables_.lives, write, sent] {
+      if (tables.lives == lives) (void)write(sent);
     });
     return unknown();
   }
   auto outcome = write(sent);
-  on_step();
+  life_.step();
   if (outcome && world_.strikes(Happening::store_write_unknown)) return unknown();
   if (outcome && std::holds_alternative<FenceLost>(*outcome)) world_.saw(Happening::fence_lost);
   return outcome;
 }
 
 Result<WriteOutcome> SimStore::write(const IssueBatch& batch) {
-  return attempt([&tables = tables_, batch](Micros sent) { return tables.write(batch, sent); });
+  return attempt(batch.next.campaign, [&tables = tables_, batch](Micros sent) { return tables.write(batch, sent); });
 }
 
 Result<std::vector<ParkedEntry>> SimStore::parked() {
@@ -190,7 +228,9 @@ Result<std::vector<ParkedEntry>> SimStore::parked() {
 }
 
 Result<WriteOutcome> SimStore::retry(std::int64_t number, Time) {
-  return attempt([&tables = tables_, number](Micros) { return tables.retry(number); });
+  const auto entry = std::ranges::find(tables_.parked(), number, &ParkedEntry::number);
+  if (entry == tables_.parked().end()) return tables_.retry(number);
+  return attempt(entry->coupon.campaign, [&tables = tables_, number](Micros) { return tables.retry(number); });
 }
 
 Result<bool> SimStore::beat(const std::string& holder) {

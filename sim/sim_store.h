@@ -1,12 +1,11 @@
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "sim/life.h"
 #include "sim/plan.h"
-#include "sim/world.h"
 #include "store/store.h"
 
 namespace firstcome::sim {
@@ -20,6 +19,7 @@ class Tables {
     std::vector<std::uint32_t> quotas;
     std::vector<CouponRow> coupons;
     std::optional<Progress> progress;
+    Micros locked_until = 0;
   };
   struct Arrival {  // of rows: for the rule about the rate
     Micros sent = 0;
@@ -36,6 +36,15 @@ class Tables {
   /// The file is gone.
   void remove();
 
+  /// The server is restored from the copy that was made before.
+  void make_copy();
+  void restore_copy();
+
+  /// A transaction has the campaign's progress locked, until then at most: the server ends it when it stands still.
+  void lock(const CampaignId& campaign, Micros until) { of(campaign).locked_until = until; }
+  void unlock(const CampaignId& campaign) { of(campaign).locked_until = 0; }
+  bool is_locked(const CampaignId& campaign) { return world_.now() < of(campaign).locked_until; }
+
   PerCampaign& of(const CampaignId& campaign);
   const std::vector<PerCampaign>& campaigns() const { return campaigns_; }
   const std::vector<ParkedEntry>& parked() const { return parked_; }
@@ -46,7 +55,7 @@ class Tables {
   Micros clock_error = 0;
   bool disk_full = false;
   Micros down_until = 0;
-  std::uint32_t removals = 0;
+  std::uint32_t lives = 0;  ///< times that it was removed or restored: no transaction outlives that
 
  private:
   std::optional<std::string> refuses(PerCampaign& table, const CouponRow& row) const;
@@ -57,6 +66,8 @@ class Tables {
   const Plan& plan_;
   std::vector<PerCampaign> campaigns_;
   std::vector<ParkedEntry> parked_;
+  std::vector<PerCampaign> copied_campaigns_;
+  std::vector<ParkedEntry> copied_parked_;
   std::vector<Arrival> arrivals_;
   std::int64_t last_number_ = 0;
   std::string holder_;
@@ -66,7 +77,8 @@ class Tables {
 /// The store as one issuer sees it: blocking, and failing in every way.
 class SimStore final : public Store {
  public:
-  SimStore(World& world, Tables& tables) : world_(world), tables_(tables) {}
+  SimStore(World& world, const Plan& plan, Tables& tables, Life& life)
+      : world_(world), plan_(plan), tables_(tables), life_(life) {}
 
   Result<std::optional<InstallationId>> installation() override;
   Result<void> adopt(const InstallationId& id) override;
@@ -77,18 +89,17 @@ class SimStore final : public Store {
   Result<bool> beat(const std::string& holder) override;
   Result<std::vector<CouponRow>> coupons(std::string_view campaign, std::uint32_t after, std::size_t limit) override;
 
-  void die() { alive_ = false; }
-  std::function<void()> on_step;  ///< a place to crash at
-
  private:
   Result<void> reach(Happening fault);
-  void stand_still();
+  void stand_still(Happening fault);
+  Result<void> stand_in_transaction(const CampaignId& campaign);
   template <class Write>
-  Result<WriteOutcome> attempt(const Write& write);
+  Result<WriteOutcome> attempt(const CampaignId& campaign, const Write& write);
 
   World& world_;
+  const Plan& plan_;
   Tables& tables_;
-  bool alive_ = true;
+  Life& life_;
 };
 
 }  // namespace firstcome::sim

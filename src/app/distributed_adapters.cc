@@ -1,5 +1,7 @@
 #include "app/distributed_adapters.h"
 
+#include <utility>
+
 #include "app/places.h"
 #include "gate/redis_gate.h"
 
@@ -27,6 +29,7 @@ Result<void> DistributedAdapters::open() {
 void DistributedAdapters::close() {
   store_.reset();
   journal_.reset();
+  has_gate_ = false;
 }
 
 Result<std::unique_ptr<Gate>> DistributedAdapters::make_gate(http::Loop& loop) {
@@ -40,6 +43,8 @@ Result<std::unique_ptr<Gate>> DistributedAdapters::make_gate(http::Loop& loop) {
                                .password = settings_.gate_password,
                                .tls_ca = settings_.gate_tls_ca,
                                .prefix = settings_.gate_prefix,
+                               .installation = journal_->installation().id,
+                               .is_quiet = std::exchange(has_gate_, true),
                                .bypass_ms_max = settings_.gate_bypass_ms_max});
   if (!gate) return fail(gate.error());
   return std::move(*gate);

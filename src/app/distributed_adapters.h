@@ -29,6 +29,7 @@ class DistributedAdapters final : public Adapters {
   Random& random_;
   std::unique_ptr<KafkaJournal> journal_;
   std::unique_ptr<MysqlStore> store_;
+  bool has_gate_ = false;  // one of them writes to the log
 };
 
 }  // namespace firstcome

@@ -34,6 +34,46 @@ void desk_numbers(metrics::Page& page, const std::vector<const Desk::Counters*>&
                total(&Desk::Counters::failed_appends));
 }
 
+/// Nothing where there is no gate.
+void gate_numbers(metrics::Page& page, const std::vector<const Desk::Counters*>& desks,
+                  const std::vector<Gate::Stats>& gates) {
+  if (gates.empty()) return;
+  constexpr std::string_view names[admission_kinds] = {"in", "again", "full"};
+  for (int kind = 0; kind < admission_kinds; ++kind) {
+    page.counter("firstcome_gate_answers_total", "What the gate said of users.",
+                 sum(desks, [&](const auto& desk) { return desk.gate_answers[kind].load(std::memory_order_relaxed); }),
+                 {{"answer", std::string(names[kind])}});
+  }
+  const auto of_desks = [&](auto member) {
+    return sum(desks, [&](const auto& desk) { return (desk.*member).load(std::memory_order_relaxed); });
+  };
+  page.counter("firstcome_gate_bypasses_total", "Claims that went on without an answer of the gate.",
+               of_desks(&Desk::Counters::gate_bypasses));
+  page.counter("firstcome_gate_widenings_total", "Times that a raise of the gate's limit was asked for.",
+               of_desks(&Desk::Counters::widenings));
+  Gate::Stats all = gates.front();
+  double away = all.is_away ? 1 : 0;
+  for (std::size_t i = 1; i < gates.size(); ++i) {
+    away += gates[i].is_away ? 1 : 0;
+    all += gates[i];
+  }
+  page.gauge("firstcome_gate_away", "Loops that know the gate to be away: their claims go on without it.", away);
+  page.gauge("firstcome_gate_waiting", "Users of whom the gate was asked.", static_cast<double>(all.waiting));
+  page.summary("firstcome_gate_batch_users", "Users per call of the gate.", all.calls, static_cast<double>(all.asked));
+  page.counter("firstcome_gate_faults_total", "Times that a server of the gate went away or refused.",
+               static_cast<double>(all.faults));
+  page.counter("firstcome_gate_redirects_total", "Calls that another server of a cluster had to answer.",
+               static_cast<double>(all.redirects));
+  for (std::size_t i = 0; i < gate_call_names.size(); ++i) {
+    const auto& calls = all.by_call[i];
+    page.summary("firstcome_gate_call_seconds", "Time until the gate answered a call.", calls.sent, calls.seconds,
+                 {{"call", std::string(gate_call_names[i])}});
+    page.counter("firstcome_gate_calls_failed_total", "Calls of the gate without an answer, or with an error.",
+                 static_cast<double>(calls.failed), {{"call", std::string(gate_call_names[i])}});
+  }
+  page.gauge("firstcome_gate_links", "Connections to the gate's servers.", static_cast<double>(all.links));
+}
+
 void loop_numbers(metrics::Page& page, const std::vector<const http::Counters*>& loops) {
   const auto total = [&](auto member) { return sum(loops, [&](const auto& loop) { return (loop.*member).value(); }); };
   page.gauge("firstcome_connections", "Open connections.", total(&http::Counters::connections_open));
@@ -126,10 +166,12 @@ void standings_numbers(metrics::Page& page, const std::vector<Mark>& marks) {
 }  // namespace
 
 std::string metrics_page(const MetricsSources& sources, const std::vector<const http::Counters*>& loops,
-                         const std::vector<const Desk::Counters*>& desks, const std::vector<Mark>& marks, Time now) {
+                         const std::vector<const Desk::Counters*>& desks, const std::vector<Gate::Stats>& gates,
+                         const std::vector<Mark>& marks, Time now) {
   metrics::Page page;
   page.gauge("firstcome_build_info", "Which firstcome this is.", 1, {{"version", std::string(version)}});
   desk_numbers(page, desks);
+  gate_numbers(page, desks, gates);
   journal_numbers(page, sources.adapters.journal());
   if (sources.issuer) issuer_numbers(page, sources.issuer->counters(), now);
   operator_numbers(page, sources);

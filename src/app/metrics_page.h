@@ -26,6 +26,7 @@ struct MetricsSources {
 /// The text of /metrics: every counter read now, per-core ones summed. `marks` are of the standings, by partition. Any
 /// thread.
 std::string metrics_page(const MetricsSources& sources, const std::vector<const http::Counters*>& loops,
-                         const std::vector<const Desk::Counters*>& desks, const std::vector<Mark>& marks, Time now);
+                         const std::vector<const Desk::Counters*>& desks, const std::vector<Gate::Stats>& gates,
+                         const std::vector<Mark>& marks, Time now);
 
 }  // namespace firstcome

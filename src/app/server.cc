@@ -235,11 +235,13 @@ void Server::Parts::go_live() {
   auto page = [this, sources] {
     std::vector<const http::Counters*> loops;
     std::vector<const Desk::Counters*> desks;
+    std::vector<Gate::Stats> gates;
     for (const Lane& lane : lanes) {
       loops.push_back(&lane.loop->counters());
       desks.push_back(&lane.desk->counters());
+      if (lane.gate) gates.push_back(lane.gate->stats());
     }
-    return metrics_page(sources, loops, desks, news->marks(), clock.now());
+    return metrics_page(sources, loops, desks, gates, news->marks(), clock.now());
   };
   admin_routes = std::make_unique<http::AdminRoutes>(http::AdminRoutes::Ports{
       .loop = *lanes[0].loop,
@@ -282,6 +284,9 @@ http::Readiness Server::Parts::readiness() {
     now.reasons.push_back(*why);
     break;  // one is enough: when the journal is silent, all say so
   }
+  // One that is away is passed by; one that a person must mend is told.
+  const auto trouble = lanes[0].gate ? lanes[0].gate->trouble() : std::nullopt;
+  if (trouble) now.reasons.push_back("the gate: " + trouble->what);
   if (issuer && issuer->counters().stopped) {
     now.reasons.emplace_back("the issuer has stopped, and its log says why");
   }

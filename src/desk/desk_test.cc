@@ -217,6 +217,16 @@ TEST_F(DeskTest, tells_only_what_is_won_when_stale) {
   EXPECT_EQ(desk_->why_not_fresh(), "this machine's clock and the journal's are 2001 ms apart");
 }
 
+TEST_F(DeskTest, is_not_fresh_because_it_catches_up) {
+  make();
+  clock_.advance(limits::stale_ms_max_default + Millis(1));
+  open(1);
+  EXPECT_FALSE(desk_->is_fresh()) << "these may be entries of long ago";
+  EXPECT_EQ(desk_->claim("nowhere", "bob", 1)->kind, AnswerKind::fault);
+  desk_->heard(clock_.now());
+  EXPECT_EQ(desk_->claim("nowhere", "bob", 2)->kind, AnswerKind::no_campaign);
+}
+
 TEST_F(DeskTest, with_promise_store_waits_for_the_store) {
   make();
   open(1, {.promise = Promise::store});

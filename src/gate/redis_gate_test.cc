@@ -215,6 +215,7 @@ TEST_F(RedisGateTest, silence_ends_after_gate_bypass_ms_max_and_is_not_waited_fo
         return greeting.bytes.empty() ? FakeReply::all_in(command) : greeting;
       },
       false);
+  bypass_ms_max_ = limits::gate_bypass_ms_max_default;
   make(redis);
   ASSERT_TRUE(ask(0));
   ASSERT_TRUE(is_told(0));

@@ -16,7 +16,8 @@
 namespace firstcome {
 namespace {
 
-constexpr Millis beat_every{1000};  // a spare takes over when the beat is 3 s old
+constexpr Millis beat_every{1000};    // a spare takes over when the beat is 3 s old
+constexpr Millis read_every{10'000};  // a store that was set back by its people says so to nobody who does not ask
 constexpr Millis pause_min{100}, pause_max{5000};
 constexpr Millis issued_again_after{2000};  // an `issued` entry that was not seen by then is appended again
 
@@ -73,6 +74,7 @@ Uptime Issuer::step() {
     if (std::ranges::any_of(courses_, [](const Course& course) { return !course.parked_ranks.empty(); })) {
       in_step_with_store_ = false;
     }
+    if (now >= read_due_) in_step_with_store_ = false;
     if (*held != at_work_ || lapsed) {
       in_step_with_store_ = false;
       others_wrote_ = true;
@@ -111,7 +113,7 @@ Result<void> Issuer::read_store() {
   } else if (**store_id != journal_id->id) {
     return fail(FaultKind::misconfigured, "this store belongs to journal " + hex(**store_id) + ", not to " +
                                               hex(journal_id->id) +
-                                              ": put the two that belong together into one data folder");
+                                              ": start this process with the two that belong together");
   }
   auto rows = store_.progress();
   if (!rows) return fail(rows.error());
@@ -144,6 +146,7 @@ Result<void> Issuer::read_store() {
   }
   if (std::exchange(others_wrote_, false)) hold_back();
   in_step_with_store_ = true;
+  read_due_ = clock_.uptime() + read_every;
   return {};
 }
 

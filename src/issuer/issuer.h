@@ -115,6 +115,7 @@ class Issuer {
   bool in_step_with_store_ = false;
   bool at_work_ = false;
   std::optional<Uptime> beat_due_;
+  Uptime read_due_{};    // the store's progress, even if nothing speaks for it
   Uptime not_before_{};  // after a fault
   Millis pause_{0};      // grows with faults in a row
   Uptime measure_due_{};

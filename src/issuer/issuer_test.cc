@@ -383,6 +383,22 @@ TEST_F(IssuerTest, a_removed_store_is_written_anew_from_the_first_entry) {
   EXPECT_EQ(store_.id, InstallationId{7});
 }
 
+TEST_F(IssuerTest, a_store_that_was_set_back_while_nothing_was_due_is_filled_again) {
+  open("lunch", 10);
+  win("lunch", 2);
+  start();
+  run(Millis(100));
+  const auto coupons = store_.coupons_of;
+  const auto progress = store_.progress_of;
+  win("lunch", 1, 3);
+  run(Millis(100));
+  expect_dense("lunch", 3);
+  store_.coupons_of = coupons;
+  store_.progress_of = progress;
+  run(Millis(12'000));
+  expect_dense("lunch", 3);
+}
+
 TEST_F(IssuerTest, a_spare_writes_nothing_until_it_is_at_work) {
   open("lunch", 10);
   win("lunch", 3);

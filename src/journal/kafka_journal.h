@@ -59,6 +59,8 @@ class KafkaJournal final : public Journal {
   void stop() override;
   Stats stats() const override;
 
+  const Installation& installation() const { return reader_.installation(); }
+
   /// For metrics; any thread.
   struct KafkaStats {
     std::uint64_t lag_entries = 0;  ///< at the last look: messages that are there and were not read

@@ -1,7 +1,9 @@
 #include "journal/kafka_sender.h"
 
 #include <algorithm>
+#include <ranges>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 
 namespace firstcome {
@@ -89,7 +91,7 @@ void KafkaSender::stop() {
 void KafkaSender::run() {
   std::optional<Uptime> end;
   for (;;) {
-    if (is_to_break_.exchange(false)) producer_->break_sequence();
+    if (is_to_break_.exchange(false) || failpoint_strikes("journal.producer_breaks")) producer_->break_sequence();
     if (const auto broken = producer_->fatal()) replace_producer(*broken);
     {
       std::unique_lock lock(mutex_);
@@ -201,8 +203,8 @@ void KafkaSender::replace_producer(const Fault& why) {
   replacing_ = false;
   if (auto opened = open_producer(); !opened) return options_.on_broken(opened.error());
   std::lock_guard lock(mutex_);
-  for (auto one = again_.rbegin(); one != again_.rend(); ++one) {  // before what waits, in their order
-    lines_[one->first].waiting.push_front(std::move(one->second));
+  for (auto& [partition, message] : again_ | std::views::reverse) {  // before what waits, in their order
+    lines_[partition].waiting.push_front(std::move(message));
   }
   waiting_ += again_.size();
   stats_.sent_again.fetch_add(again_.size(), std::memory_order_relaxed);

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <thread>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "journal/kafka_reader.h"
 
@@ -80,6 +82,28 @@ Result<void> check_brokers(kafka::Admin& admin) {
   return {};
 }
 
+/// A topic that was made is known to the brokers, and has its leaders, a little later: until then they say so.
+template <class Asked>
+auto ask_until_known(Asked asked) -> decltype(asked()) {
+  SystemClock clock;
+  const Uptime until = clock.uptime() + made_ms_max;
+  for (;;) {
+    auto answer = asked();
+    if (answer || !answer.error().retryable() || clock.uptime() >= until) return answer;
+    std::this_thread::sleep_for(Millis(50));
+  }
+}
+
+Result<kafka::Topic> await_topic(const KafkaPlace& place, kafka::Admin& admin) {
+  return ask_until_known([&]() -> Result<kafka::Topic> {
+    auto topic = admin.describe(place.topic, answer_ms_max);
+    if (!topic) return fail(topic.error());
+    if (*topic) return std::move(**topic);
+    return fail(FaultKind::timed_out,
+                "the brokers made topic " + place.topic + ", but do not know it yet: run the command again");
+  });
+}
+
 /// Sends the installation into one partition, and waits until it is there.
 Result<void> install(const KafkaPlace& place, std::uint32_t partition, const Installation& installation) {
   std::optional<kafka::Producer::Report> told;
@@ -124,10 +148,13 @@ Result<std::string> make_topic(const KafkaPlace& place, const NewTopic& wanted, 
     auto made = admin->create(place.topic, wanted.partitions, replication, config_of(replication), made_ms_max);
     if (!made) return fail(made.error());
   }
-  if (auto fits = check_topic(place, *admin); !fits) return fail(fits.error());
+  auto topic = await_topic(place, *admin);
+  if (!topic) return fail(topic.error());
+  if (auto fits = check_config(place, *topic); !fits) return fail(fits.error());
+  if (auto fits = check_brokers(*admin); !fits) return fail(fits.error());
 
   // What is there already says how many partitions count; with nothing there, it is as wanted.
-  auto installed = find_installations(place, wanted.partitions);
+  auto installed = ask_until_known([&] { return find_installations(place, wanted.partitions); });
   if (!installed) return fail(installed.error());
   Installation installation{.id = {}, .partitions = wanted.partitions};
   if (installed->empty()) {

@@ -195,10 +195,18 @@ Result<Consumer> Consumer::open(const Access& access, const std::string& topic) 
   auto conf = conf_of(access, parts->told);
   if (!conf) return fail(conf.error());
   const std::pair<const char*, const char*> settings[] = {
-      {"group.id", "firstcome"},        {"enable.auto.commit", "false"}, {"enable.auto.offset.store", "false"},
+      {"group.id", "firstcome"},
+      {"enable.auto.commit", "false"},
+      {"enable.auto.offset.store", "false"},
       {"auto.offset.reset", "error"},  // an offset that is not there is a lost journal, and not the newest message
-      {"enable.partition.eof", "true"}, {"check.crcs", "true"},          {"allow.auto.create.topics", "false"},
-      {"fetch.error.backoff.ms", "50"}, {"fetch.wait.max.ms", "250"},
+      {"enable.partition.eof", "true"},
+      {"check.crcs", "true"},
+      {"allow.auto.create.topics", "false"},
+      {"fetch.error.backoff.ms", "50"},
+      {"fetch.wait.max.ms", "250"},
+      // A start reads the whole topic: at the defaults librdkafka pauses whenever it is ahead of us.
+      {"queued.min.messages", "1000000"},
+      {"queued.max.messages.kbytes", "131072"},
   };
   for (const auto& [key, value] : settings) {
     if (auto done = set(conf->get(), key, value); !done) return fail(done.error());
@@ -388,9 +396,11 @@ Result<Producer> Producer::open(const Access& access, const std::string& topic, 
 Result<void> Producer::send(std::uint32_t partition, std::uint64_t number, std::span<const std::uint8_t> key,
                             std::span<const std::uint8_t> body) {
   static_assert(sizeof(void*) >= sizeof number);
-  const int refused = rd_kafka_produce(parts_->topic, static_cast<std::int32_t>(partition), RD_KAFKA_MSG_F_COPY,
-                                       const_cast<std::uint8_t*>(body.data()), body.size(), key.data(), key.size(),
-                                       reinterpret_cast<void*>(static_cast<std::uintptr_t>(number)));
+  void* const opaque =
+      reinterpret_cast<void*>(number);  // NOLINT(performance-no-int-to-ptr): librdkafka's only place for it
+  const int refused =
+      rd_kafka_produce(parts_->topic, static_cast<std::int32_t>(partition), RD_KAFKA_MSG_F_COPY,
+                       const_cast<std::uint8_t*>(body.data()), body.size(), key.data(), key.size(), opaque);
   if (!refused) return {};
   const auto error = rd_kafka_last_error();
   const auto kind = error == RD_KAFKA_RESP_ERR__QUEUE_FULL ? FaultKind::overloaded : FaultKind::unavailable;

@@ -115,8 +115,9 @@ Result<void> load_environment(LoadedSettings& loaded, const std::map<std::string
   };
   for (const auto& setting : all_settings()) {
     const std::string secret = setting.environment();
-    if (setting.secret && says(secret) && says(secret + "_FILE")) {
-      return fail(FaultKind::misconfigured, secret + " and " + secret + "_FILE are both set: unset one of them");
+    const std::string file = secret + "_FILE";
+    if (setting.secret && says(secret) && says(file)) {
+      return fail(FaultKind::misconfigured, fmt::format("{} and {} are both set: unset one of them", secret, file));
     }
   }
   return {};

@@ -37,6 +37,8 @@ class KafkaHost final : public JournalHost {
     is_down_ = true;
   }
 
+  std::uint64_t crashes() const override { return 3; }  // a broker takes seconds to come back
+
   /// A broker that is away takes nothing, and its room is its own affair.
   void fill(bool full) override {
     if (full) {

@@ -47,7 +47,7 @@ void write_u32(std::uint32_t number, char* to) {
 
 }  // namespace
 
-KafkaBroker::KafkaBroker(std::map<std::string, std::string> config)
+KafkaBroker::KafkaBroker(const std::map<std::string, std::string>& config)
     : port_(free_port()), controller_port_(free_port()) {
   std::string name = (std::filesystem::temp_directory_path() / "firstcome-kafka-XXXXXX").string();
   MUST(mkdtemp(name.data()) != nullptr, "a temporary folder can be made");
@@ -65,7 +65,7 @@ KafkaBroker::KafkaBroker(std::map<std::string, std::string> config)
       {"offsets.topic.replication.factor", "1"},
       {"unclean.leader.election.enable", "false"},
       {"controlled.shutdown.enable", "false"}};
-  for (auto& [key, value] : config) all[key] = value;
+  for (const auto& [key, value] : config) all[key] = value;
   {
     std::ofstream file(folder_ + "/server.properties");
     for (const auto& [key, value] : all) {

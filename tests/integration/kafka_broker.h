@@ -16,7 +16,7 @@ namespace firstcome {
 class KafkaBroker {
  public:
   /// `config` of the broker, besides what makes it small; "" leaves a key out.
-  explicit KafkaBroker(std::map<std::string, std::string> config = {});
+  explicit KafkaBroker(const std::map<std::string, std::string>& config = {});
   ~KafkaBroker();
   KafkaBroker(const KafkaBroker&) = delete;
   KafkaBroker& operator=(const KafkaBroker&) = delete;

@@ -24,6 +24,8 @@ run_test() {
     for name in "${builds[@]:1}"; do build "$name" tests; done
     mkdir -p "$root/build/suite"
     printf "subdirs(\"$root/build/%s\")\n" "${builds[@]}" >"$root/build/suite/CTestTestfile.cmake"
+    source "$root/tools/x/fault.sh"
+    fault_tools
     trap stop_servers EXIT
     start_servers
     run_suite suite

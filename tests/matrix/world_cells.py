@@ -1,0 +1,37 @@
+"""Clocks and operators."""
+
+import signal
+import time
+
+from scene import CAMPAIGN, wait_until
+
+MINUTES_AHEAD = 5
+RAISED_BY = 300
+
+
+def clock_ahead(scene):
+    """One api believes that it is five minutes later. It says so, and answers nobody but winners."""
+    api = scene.api_2
+    api.kill()
+    api.start({"LD_PRELOAD": scene.faketime, "FAKETIME": f"+{MINUTES_AHEAD}m", "FAKETIME_DONT_FAKE_MONOTONIC": "1"})
+    wait_until(lambda: "clock" in api.why_not_ready(), 20, "the api notices that its clock is off")
+    time.sleep(1)
+    api.kill()
+    api.start()
+    return lambda: 1
+
+
+def raised_while_stopped(scene):
+    scene.api_1.send(signal.SIGSTOP)
+    scene.run("campaign", "raise", CAMPAIGN, "--quota", str(scene.quota + RAISED_BY), "--admin-url", scene.api_2.url())
+    scene.quota += RAISED_BY
+    time.sleep(3)
+    scene.api_1.send(signal.SIGCONT)
+    return scene.disturbed
+
+
+ENDS_ITSELF = {"kafka: topic deleted and made anew"}
+CELLS = {
+    "api: clock 5 minutes ahead": clock_ahead,
+    "api: stopped while the quota is raised": raised_while_stopped,
+}
