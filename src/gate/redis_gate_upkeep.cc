@@ -54,7 +54,6 @@ void RedisGate::look_after() {
   }
   counters_.links.store(links, std::memory_order_relaxed);
   counters_.is_away.store(!is_any_there || owner_ != Owner::we, std::memory_order_relaxed);
-  if (trouble) trouble = std::move(*trouble).within("gate");
   const std::lock_guard lock(trouble_mutex_);
   trouble_ = std::move(trouble);
 }
