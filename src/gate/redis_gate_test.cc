@@ -1,6 +1,7 @@
 // The Redis gate against servers that answer what they are told to: every error reply, silence, nonsense, and a
 // topology that moves. What a real server does is in tests/contract/gate_contract_test.cc.
 #include <atomic>
+#include <thread>
 
 #include "gate/redis_scene_test.h"
 
@@ -242,6 +243,28 @@ TEST_F(RedisGateTest, silence_ends_after_gate_bypass_ms_max_and_is_not_waited_fo
   EXPECT_EQ(asker_.answers.at(2).admission, Admission::in);
 }
 
+TEST_F(RedisGateTest, what_was_not_sent_ends_in_its_time_too) {
+  const Millis longest(400), later(250);
+  bool has_slept = false;
+  FakeRedis redis([&](const FakeCommand& command) {
+    if (command.name() == "FUNCTION") return FakeReply::silence();
+    if (!std::exchange(has_slept, true)) std::this_thread::sleep_for(later);
+    return FakeReply::error("ERR Function not found");
+  });
+  auto patient = options();
+  patient.bypass_ms_max = longest;
+  make({.hosts = {redis.host()}, .user = {}, .master = {}}, std::move(patient));
+  ASSERT_TRUE(ask(1));
+  const auto began = clock_.uptime();
+  for (AskNumber number = 2; number <= 1000; ++number) {
+    ASSERT_TRUE(gate_->ask("lunch", "u" + std::to_string(number), 5, number));
+  }
+  ASSERT_TRUE(is_told(1000));
+  EXPECT_EQ(fault(1000)->kind, FaultKind::timed_out);
+  EXPECT_LT(clock_.uptime() - began, later + longest - Millis(50))
+      << "the library was asked for later, and is still out";
+}
+
 TEST_F(RedisGateTest, the_pauses_grow) {
   FakeRedis redis([](const FakeCommand&) { return FakeReply::cut(); }, false);
   make(redis);
@@ -275,6 +298,21 @@ TEST_F(RedisGateTest, forget_works_when_memory_is_full) {
   ASSERT_TRUE(loop_.turn_until([&] { return redis.count("UNLINK") == 1; }));
   EXPECT_EQ(redis.heard().back().words,
             (std::vector<std::string>{"UNLINK", "firstcome:{lunch}:meta", "firstcome:{lunch}:users"}));
+}
+
+TEST_F(RedisGateTest, forget_is_not_lost_when_the_asks_before_it_are_refused) {
+  FakeRedis redis([](const FakeCommand& command) -> FakeReply {
+    return command.name() == "UNLINK" ? FakeReply{":2\r\n"} : FakeReply::error("OOM command not allowed");
+  });
+  make(redis);
+  ASSERT_TRUE(ask(1));
+  for (AskNumber number = 2; number <= 1000; ++number) {
+    ASSERT_TRUE(gate_->ask("lunch", "u" + std::to_string(number), 5, number));
+  }
+  gate_->forget("lunch");
+  ASSERT_TRUE(loop_.turn_until([&] { return asker_.faults.size() == 1000; }));
+  EXPECT_LT(redis.count("FCALL"), 16U) << "not all had been sent";
+  EXPECT_TRUE(loop_.turn_until([&] { return redis.count("UNLINK") == 1; }, Millis(1000)));
 }
 
 TEST_F(RedisGateTest, widen_tells_the_generation_that_holds) {
@@ -416,6 +454,7 @@ TEST_F(RedisGateCluster, two_servers_that_send_each_to_the_other_end_somewhere) 
   ASSERT_TRUE(ask(1));
   ASSERT_TRUE(is_told(1));
   ASSERT_NE(fault(1), nullptr);
+  EXPECT_LE(gate_->stats().redirects, 5U);
 }
 
 TEST_F(RedisGateCluster, another_map_after_clusterdown) {

@@ -36,10 +36,7 @@ void RedisGate::looked(RedisNode& node, const RedisValue& reply) {
   for (auto& [host, place] : places_) drop(place, fault);
 }
 
-void RedisGate::linked(RedisNode& node) {
-  counters_.connects.fetch_add(1, std::memory_order_relaxed);
-  if (map_.host_of(owner_slot_) == node.host()) look_at_ = {};
-}
+void RedisGate::linked(RedisNode&) { counters_.connects.fetch_add(1, std::memory_order_relaxed); }
 
 /// At each tick.
 void RedisGate::look_after() {
@@ -57,7 +54,6 @@ void RedisGate::look_after() {
   }
   counters_.links.store(links, std::memory_order_relaxed);
   counters_.is_away.store(!is_any_there || owner_ != Owner::we, std::memory_order_relaxed);
-  if (trouble) trouble = std::move(*trouble).within("gate");
   const std::lock_guard lock(trouble_mutex_);
   trouble_ = std::move(trouble);
 }

@@ -183,6 +183,45 @@ TEST_F(RedisTrouble, what_waits_when_the_gate_turns_out_to_be_anothers_goes_past
   EXPECT_EQ(asker_.faults.size(), 999 - (RedisNode::calls_max - 1) * 64) << "all that was not on its way";
 }
 
+TEST_F(RedisTrouble, no_server_of_a_cluster_is_asked_before_it_is_known_whose_it_is) {
+  std::atomic<bool> says = false;
+  std::string keeper_host, other_host;
+  const auto owner_slot = redis_slot(redis_owner_key("firstcome"));
+  const auto slots = [&] {
+    const auto server = [](std::string_view host) {
+      return "*2\r\n$9\r\n127.0.0.1\r\n:" + std::string(host.substr(host.find(':') + 1)) + "\r\n";
+    };
+    const auto range = [&](int first, int last, std::string_view host) {
+      return "*3\r\n:" + std::to_string(first) + "\r\n:" + std::to_string(last) + "\r\n" + server(host);
+    };
+    return FakeReply{"*3\r\n" + range(0, owner_slot - 1, other_host) + range(owner_slot, owner_slot, keeper_host) +
+                     range(owner_slot + 1, 16383, other_host)};
+  };
+  OwnedRedis other("-ERR who asks me", [&](const FakeCommand& command) {
+    return command.name() == "CLUSTER" ? slots() : FakeReply::all_in(command);
+  });
+  FakeRedis keeper(
+      [&](const FakeCommand& command) {
+        if (command.name() == "CLUSTER") return slots();
+        return command.is_own() && !says ? FakeReply::silence() : FakeRedis::greet(command);
+      },
+      false);
+  keeper_host = keeper.host();
+  other_host = other->host();
+  make({.kind = RedisServers::Kind::cluster, .hosts = {other_host}, .user = {}, .master = {}}, options_of(ours));
+  ASSERT_TRUE(loop_.turn_until([&] { return gate_->stats().links == 2; }));
+  for (int turn = 0; turn < 20; ++turn) {
+    EXPECT_FALSE(gate_->ask("lunch", "u1", 5, 1));
+    loop_.turn_for(Millis(10));
+  }
+  EXPECT_EQ(other->count("FCALL"), 0U);
+  says = true;
+  ASSERT_TRUE(ask(2));
+  ASSERT_TRUE(is_told(2));
+  EXPECT_EQ(other->count("FCALL"), 1U);
+  EXPECT_EQ(other.looks(), 0) << "one key, one server";
+}
+
 TEST_F(RedisTrouble, is_found_before_the_first_claim_and_ends_by_itself) {
   OwnedRedis redis("-NOPERM firstcome: SADD");
   make_ours(redis);

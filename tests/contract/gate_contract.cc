@@ -30,6 +30,7 @@ class Session {
     if (!ask(first, "somebody", 1)) why_ = "it takes no ask";
     if (!until([&] { return asker.told.contains(last_); })) why_ = "it does not answer";
     if (asker.faults.contains(last_)) why_ = asker.faults.at(last_).what;
+    if (gate_->trouble()) why_ = gate_->trouble()->what;
     gate_->forget(first);
   }
   ~Session() { host_.loop().off_tick(this); }

@@ -157,6 +157,24 @@ class RedisHost final : public GateHost {
   SystemRandom random_;
 };
 
+/// A server keeps the library that it has, and whose the prefix was in a run before: here both begin anew.
+class FreshServers : public testing::Environment {
+  void SetUp() override {
+    for (const char* variable : {"TEST_REDIS", "TEST_REDIS_CLUSTER"}) {
+      for (const auto& host : servers_of(variable)) {
+        if (auto hand = HandRedis::connect(host)) begin_anew(*hand);
+      }
+    }
+    RedisHost sentinel(Kind::sentinel);
+    for (auto& [host, hand] : sentinel.hands()) begin_anew(hand);
+  }
+  static void begin_anew(HandRedis& hand) {
+    hand.command({"FUNCTION", "DELETE", redis_library});
+    hand.command({"DEL", redis_owner_key(prefix)});  // of a cluster one server has it, the others say so
+  }
+};
+const auto* const fresh_servers = testing::AddGlobalTestEnvironment(new FreshServers);
+
 class GateContract : public testing::TestWithParam<std::tuple<Kind, Clause<GateHost>>> {};
 
 TEST_P(GateContract, Holds) {
@@ -354,7 +372,7 @@ class RealGate : public testing::Test {
 class EachRealGate : public RealGate, public testing::WithParamInterface<Kind> {};
 
 TEST_P(EachRealGate, a_flushed_library_is_loaded_again_and_nobody_notices) {
-  start(GetParam());
+  ASSERT_NO_FATAL_FAILURE(start(GetParam()));
   const auto campaign = host_->campaign("flushed");
   ASSERT_EQ(ask(campaign, "alice"), Admission::in);
   for (auto& [host, hand] : host_->hands()) hand.command({"FUNCTION", "FLUSH"});
@@ -364,7 +382,7 @@ TEST_P(EachRealGate, a_flushed_library_is_loaded_again_and_nobody_notices) {
 }
 
 TEST_P(EachRealGate, its_keys_have_a_time) {
-  start(GetParam());
+  ASSERT_NO_FATAL_FAILURE(start(GetParam()));
   const auto campaign = host_->campaign("timed");
   ASSERT_EQ(ask(campaign, "alice"), Admission::in);
   const RedisKeys keys(prefix, campaign);
@@ -379,7 +397,7 @@ INSTANTIATE_TEST_SUITE_P(, EachRealGate, testing::ValuesIn(kinds),
                          [](const auto& info) { return name_of(info.param); });
 
 TEST_F(RealGate, follows_a_failover_of_the_sentinels) {
-  start(Kind::sentinel);
+  ASSERT_NO_FATAL_FAILURE(start(Kind::sentinel));
   const auto campaign = host_->campaign("failover");
   ASSERT_EQ(ask(campaign, "alice"), Admission::in);
   auto sentinel = HandRedis::connect(servers_of("TEST_REDIS_SENTINEL").at(0));
@@ -406,7 +424,7 @@ TEST_F(RealGate, follows_a_failover_of_the_sentinels) {
 }
 
 TEST_F(RealGate, follows_a_slot_that_is_moved) {
-  start(Kind::cluster);
+  ASSERT_NO_FATAL_FAILURE(start(Kind::cluster));
   const auto campaign = host_->campaign("moved");
   ASSERT_EQ(ask(campaign, "alice"), Admission::in);
   HandRedis& from = host_->of(campaign);
@@ -443,7 +461,7 @@ TEST_F(RealGate, follows_a_slot_that_is_moved) {
 }
 
 TEST_F(RealGate, goes_on_after_the_server_was_restarted) {
-  start(Kind::single);
+  ASSERT_NO_FATAL_FAILURE(start(Kind::single));
   const auto campaign = host_->campaign("restarted");
   ASSERT_EQ(ask(campaign, "alice"), Admission::in);
   HandRedis& hand = host_->hands().begin()->second;
