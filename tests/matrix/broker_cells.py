@@ -1,9 +1,15 @@
 """What can happen to a topic and its brokers."""
 
+import contextlib
 import subprocess
+import threading
 import time
 
-from scene import CAMPAIGN, Broken, wait_until
+import felt
+from process import Broken, wait_until
+from scene import CAMPAIGN
+
+PARTITIONS = 5
 
 
 def operate(scene, *words):
@@ -16,7 +22,7 @@ def leader_killed(scene):
     scene.servers.kill(name)
     time.sleep(4)
     scene.servers.up(name)
-    return scene.disturbed
+    return felt.by_users(scene)
 
 
 def two_of_three_down(scene):
@@ -25,12 +31,14 @@ def two_of_three_down(scene):
         scene.servers.kill(name)
     time.sleep(2)
     scene.servers.up(*two)
-    return scene.disturbed
+    return felt.by_users(scene)
 
 
 def partitions_added(scene):
-    operate(scene, "add-partitions", scene.address(), scene.topic, "5")
-    return lambda: 5
+    before = scene.tickets()
+    operate(scene, "add-partitions", scene.address(), scene.topic, str(PARTITIONS))
+    wait_until(lambda: len(scene.partitions()) == PARTITIONS, 10, "the brokers show the new partitions")
+    return lambda: scene.tickets() - before  # all in the old one
 
 
 def delivered_twice(scene):
@@ -40,38 +48,54 @@ def delivered_twice(scene):
         with open(f"{scene.folder}/copy-{number}", "wb") as file:
             file.write(body)
     names = [f"{scene.folder}/copy-{number}" for number in range(len(copies))]
-    subprocess.run(["kcat", "-P", "-b", scene.address(), "-t", scene.topic, "-p", "0", *names], check=True,
-                   stdin=subprocess.DEVNULL)
+    scene.kcat("-P", "-p", "0", *names)
     return lambda: len(copies)
 
 
 def poison(scene):
+    count = felt.more_of(scene, ["firstcome_journal_skipped_total"])
     names = []
     for number, body in enumerate((b"{\"user\": \"somebody\"}", b"F", b"FC", b"\0" * 1000)):
         names.append(f"{scene.folder}/poison-{number}")
         with open(names[-1], "wb") as file:
             file.write(body)
-    subprocess.run(["kcat", "-P", "-b", scene.address(), "-t", scene.topic, "-p", "0", *names], check=True,
-                   stdin=subprocess.DEVNULL)
-    return lambda: scene.total("firstcome_journal_skipped_total")
+    scene.kcat("-P", "-p", "0", *names)
+    return count
 
 
 def producer_breaks(scene):
-    """The brokers' sequence is broken, which only another producer heals. In the middle of it the campaign is paused, and
-    resumed."""
+    """librdkafka's own fatal error, in the middle of a batch: another producer sends its tickets again."""
     scene.api_1.kill()
     scene.api_1.start({"FIRSTCOME_FAILPOINT": "journal.producer_breaks:20"})
     scene.api_1.await_ready()
-    wait_until(lambda: scene.api_1.metric("firstcome_journal_producers_total") > 0, 20, "the producer broke")
-    return lambda: scene.api_1.metric("firstcome_journal_producers_total")
+    broken = felt.more_of(scene, ["firstcome_journal_producers_total"])
+    wait_until(broken, 20, "the producer broke")
+    return broken
 
 
 def paused_while_a_producer_restarts(scene):
-    felt = producer_breaks(scene)
-    scene.run("campaign", "pause", CAMPAIGN, "--admin-url", scene.api_1.url())
-    time.sleep(0.5)
+    """Paused and resumed through both apis, again and again, until the producer of one has been broken and replaced. What
+    failed is said again, as an operator would."""
+    done, changes = threading.Event(), []
+
+    def operator():
+        while not done.is_set():
+            for word in ("pause", "resume"):
+                for api in (scene.api_1, scene.api_2):
+                    with contextlib.suppress(Broken):
+                        scene.run("campaign", word, CAMPAIGN, "--admin-url", api.url())
+                        changes.append(word)
+            time.sleep(0.2)
+
+    thread = threading.Thread(target=operator)
+    thread.start()
+    try:
+        broken = producer_breaks(scene)
+    finally:
+        done.set()
+        thread.join()
     scene.run("campaign", "resume", CAMPAIGN, "--admin-url", scene.api_2.url())
-    return felt
+    return lambda: len(changes) if broken() else 0
 
 
 def made_anew(scene):
@@ -92,6 +116,7 @@ def made_anew(scene):
     return lambda: 1
 
 
+ENDS_ITSELF = {"kafka: topic deleted and made anew"}  # no process is left that could answer
 OF_THREE = {"kafka: leader of three killed", "kafka: two of three down"}
 CELLS = {
     "kafka: leader of three killed": leader_killed,
