@@ -1,6 +1,7 @@
 """What can happen to a topic and its brokers."""
 
 import contextlib
+import os
 import subprocess
 import threading
 import time
@@ -13,7 +14,7 @@ PARTITIONS = 5
 
 
 def operate(scene, *words):
-    subprocess.run([scene.operator, *words], stdin=subprocess.DEVNULL, check=True, timeout=60)
+    subprocess.run([os.environ["KAFKA_OPERATOR"], *words], stdin=subprocess.DEVNULL, check=True, timeout=60)
 
 
 def leader_killed(scene):

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """The fault matrix: two apis and two issuers on real servers, a rush of distinct users with repeats, and one fault
-while it runs. When it has healed everybody must get a final answer, every coupon be written, and `firstcome verify` be exact
-over journal, store, histories and all processes; and the fault must have been felt, or the run shows nothing.
+while it runs. When it has healed everybody must get a final answer, every coupon be written, and `firstcome verify` be
+exact over journal, store, histories and all processes; and the fault must have been felt, or the run shows nothing.
 
-FIRSTCOME names the program, TOXIPROXY the toxiproxy server.
+FIRSTCOME names the program, TOXIPROXY the toxiproxy server, KAFKA_OPERATOR and CLOCK_AHEAD what
+CMake builds under these names.
 """
 
 import argparse
@@ -30,7 +31,7 @@ from servers import BASE, LINKS, ROOT, USER, Servers
 
 CELLS = {**control.CELLS, **basic_cells.CELLS, **gate_cells.CELLS, **store_cells.CELLS, **broker_cells.CELLS,
          **world_cells.CELLS}
-PREPARE = {**gate_cells.PREPARE, **store_cells.PREPARE}
+PREPARE = {**gate_cells.PREPARE, **store_cells.PREPARE, **world_cells.PREPARE}
 FAULT_AFTER_S = 1.2  # of the rush
 
 

@@ -25,8 +25,7 @@ class Scene:
         self.topic = f"fault-{os.getpid()}-{time.monotonic_ns()}"
         self.database = self.topic.replace("-", "_")
         self.gates, self.stores = {}, {}  # where a process finds them, when it is not by its own link
-        self.operator, self.faketime = os.environ["KAFKA_OPERATOR"], os.environ["FAKETIME_LIBRARY"]
-        self.quota = QUOTA
+        self.quota, self.campaign_words = QUOTA, []
         self.rush = None
         self.fault_us = None  # when it began and ended, by the clock of the history
         self.late_coupons = 0  # at its end
@@ -60,7 +59,8 @@ class Scene:
         for process in self.processes.values():
             process.await_ready()
         wait_until(self.working_issuer, 10, "an issuer is at work")
-        self.run("campaign", "create", CAMPAIGN, "--quota", str(QUOTA), "--admin-url", self.api_1.url())
+        self.run("campaign", "create", CAMPAIGN, "--quota", str(QUOTA), *self.campaign_words, "--admin-url",
+                 self.api_1.url())
         wait_until(lambda: all(one.metric("firstcome_campaigns") == 1 for one in (self.api_1, self.api_2)), 10,
                    "both apis know the campaign")
 
