@@ -1,8 +1,6 @@
 """What can happen to a topic and its brokers."""
 
 import contextlib
-import os
-import subprocess
 import threading
 import time
 
@@ -11,10 +9,6 @@ from process import Broken, wait_until
 from scene import CAMPAIGN
 
 PARTITIONS = 5
-
-
-def operate(scene, *words):
-    subprocess.run([os.environ["KAFKA_OPERATOR"], *words], stdin=subprocess.DEVNULL, check=True, timeout=60)
 
 
 def leader_killed(scene):
@@ -37,7 +31,7 @@ def two_of_three_down(scene):
 
 def partitions_added(scene):
     before = scene.tickets()
-    operate(scene, "add-partitions", scene.address(), scene.topic, str(PARTITIONS))
+    scene.operate("add-partitions", str(PARTITIONS))
     wait_until(lambda: len(scene.partitions()) == PARTITIONS, 10, "the brokers show the new partitions")
     return lambda: scene.tickets() - before  # all in the old one
 
@@ -75,8 +69,7 @@ def producer_breaks(scene):
 
 
 def paused_while_a_producer_restarts(scene):
-    """Paused and resumed through both apis, again and again, until the producer of one has been broken and replaced. What
-    failed is said again, as an operator would."""
+    """Paused and resumed through both apis, again and again, until the producer of one has been broken and replaced."""
     done, changes = threading.Event(), []
 
     def operator():
@@ -101,7 +94,7 @@ def paused_while_a_producer_restarts(scene):
 
 def made_anew(scene):
     """Deleted, and there again under its name: no process may answer from it."""
-    operate(scene, "delete", scene.address(), scene.topic)
+    scene.operate("delete")
     wait_until(lambda: scene.created_anew(), 20, "the topic is there again")
     for process in scene.processes.values():
         wait_until(lambda one=process: one.process.poll() is not None, 90, f"{process.name} ends")

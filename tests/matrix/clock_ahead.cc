@@ -1,5 +1,5 @@
-// Preloaded into one process, whose clock is then CLOCK_AHEAD_S seconds ahead. Only what the process asks for itself: waits
-// until a time of day keep the system's clock, since who sets a clock sets it for both.
+// Preloaded into one process, whose clock is then CLOCK_AHEAD_S seconds ahead. Only what the process asks for itself:
+// waits until a time of day keep the clock of the system, since who sets a clock sets it for both.
 #include <sys/syscall.h>
 #include <unistd.h>
 

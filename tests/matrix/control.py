@@ -1,5 +1,5 @@
-"""The cell without a fault, which shows that the others can fail: nothing is felt by any of their counters; and when all
-is exact, verify sees each mistake that is made in the store or in the history."""
+"""The cell without a fault, which shows that the others can fail: nothing is felt by any of their counters; and when
+all is exact, verify sees each mistake that is made in the store or in the history."""
 
 import random
 import time

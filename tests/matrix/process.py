@@ -47,7 +47,8 @@ class Process:
                  f"kafka://{brokers}/{scene.topic}", "--admin-listen", f"127.0.0.1:{self.admin_port}"]
         if self.is_api:
             gate = scene.gates.get(self.name, f"redis://127.0.0.1:{BASE + 800 + self.link}")
-            words += ["--listen", f"127.0.0.1:{self.port}", "--loops", "1", "--gate", gate, "--gate-prefix", scene.topic]
+            words += ["--listen", f"127.0.0.1:{self.port}", "--loops", "1", "--gate", gate,
+                      "--gate-prefix", scene.topic]
         else:
             port = scene.stores.get(self.name, BASE + 810 + self.link)
             words += ["--store", f"mysql://{USER}@127.0.0.1:{port}/{scene.database}"]

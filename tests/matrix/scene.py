@@ -79,7 +79,7 @@ class Scene:
             self.rush = subprocess.Popen(
                 [self.program, "rush", CAMPAIGN, *urls, "--users", str(USERS), "--rate", str(RATE), "--repeat", "0.3",
                  "--connections", "64", "--persist", "--history", self.history, "--answer-ms-max", "3000",
-                 "--retry-after-ms-max", "700", "--attempts-max", "1000", "--seconds-max", str(FINAL_S_MAX + 30),
+                 "--retry-after-ms-max", "1500", "--attempts-max", "1000", "--seconds-max", str(FINAL_S_MAX + 30),
                  "--json"], stdin=subprocess.DEVNULL, stdout=report, stderr=log)
 
     # What was felt.
@@ -120,6 +120,11 @@ class Scene:
         """Entries of the journal's only partition, the operators' few among them."""
         return int(self.api_2.metric("firstcome_journal_position")) - 2
 
+    def operate(self, what, *more, check=True):
+        """What an operator does to a topic."""
+        subprocess.run([os.environ["KAFKA_OPERATOR"], what, self.address(), self.topic, *more], check=check, timeout=60,
+                       stdin=subprocess.DEVNULL, stderr=None if check else subprocess.DEVNULL)
+
     def kcat(self, *words):
         return subprocess.run(["kcat", "-b", self.address(), "-t", self.topic, *words], stdin=subprocess.DEVNULL,
                               capture_output=True, check=True, timeout=20).stdout
@@ -143,9 +148,14 @@ class Scene:
         return bodies
 
     def created_anew(self):
-        ran = subprocess.run([self.program, "topic", "create", "--journal", self.direct_journal()],
-                             stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=60)
-        return ran.returncode == 0
+        """Not while the brokers still delete the one before."""
+        try:
+            self.run("topic", "create", "--journal", self.direct_journal())
+            return True
+        except Broken as refused:
+            with open(f"{self.folder}/topic.log", "a", encoding="utf-8") as log:
+                log.write(f"{refused}\n")
+            return False
 
     # The end.
 
@@ -192,3 +202,4 @@ class Scene:
         if self.lossy:
             self.lossy.close()
         self.servers.sql(f"drop database if exists {self.database}", check=False)
+        self.operate("delete", check=False)

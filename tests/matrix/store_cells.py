@@ -91,12 +91,13 @@ def answer_lost(scene):
 
 
 def stopped_in_its_transaction(scene):
-    """It is held up behind its fence, by somebody's lock on the coupons, and stopped there; then the lock is free. It wakes
-    up when the spare has taken over, and may write nothing any more."""
+    """It is held up behind its fence, by somebody's lock on the coupons, and stopped there; then the lock is free. It
+    wakes up when the spare has taken over, and may write nothing any more."""
     working = scene.working_issuer()
     spare = scene.spare(working)
-    session = scene.servers.sql_session("begin; select count(*) from coupon for update; select sleep(1.5); rollback",
-                                        scene.database)
+    session = scene.servers.sql_session(  # of the end of the table only: it waits for nobody, so there is no deadlock
+        f"begin; select count(*) from coupon where campaign = '{CAMPAIGN}' and `rank` > 1000000 for update; "
+        "select sleep(1.5); rollback", scene.database)
 
     def transactions(state):
         return int(scene.servers.sql("select count(*) from information_schema.innodb_trx where trx_rows_modified > 0 "
