@@ -284,7 +284,6 @@ void Issuer::write(Course& course, const Batch& made) {
   counters_.commit_seconds.store(counters_.commit_seconds.load() + took);
   if (!outcome) {
     spend(course, rows_of(made));  // it may have been written
-    if (mutant(Mutant::commit_assumed) && outcome.error().kind == FaultKind::timed_out) return committed(course, made);
     if (mutant(Mutant::fault_parks)) return refused(course, made, outcome.error().what);
     failed(outcome.error(), "write coupons of " + made.batch.next.campaign.str());
   } else if (std::holds_alternative<FenceLost>(*outcome)) {

@@ -94,11 +94,11 @@ auto ask_until_known(Asked asked) -> decltype(asked()) {
   }
 }
 
-Result<void> await_topic(const KafkaPlace& place, kafka::Admin& admin) {
-  return ask_until_known([&]() -> Result<void> {
+Result<kafka::Topic> await_topic(const KafkaPlace& place, kafka::Admin& admin) {
+  return ask_until_known([&]() -> Result<kafka::Topic> {
     auto topic = admin.describe(place.topic, answer_ms_max);
     if (!topic) return fail(topic.error());
-    if (*topic) return {};
+    if (*topic) return std::move(**topic);
     return fail(FaultKind::timed_out,
                 "the brokers made topic " + place.topic + ", but do not know it yet: run the command again");
   });
@@ -147,9 +147,11 @@ Result<std::string> make_topic(const KafkaPlace& place, const NewTopic& wanted, 
     const std::uint32_t replication = wanted.replication.value_or(std::min(*brokers, replication_wanted));
     auto made = admin->create(place.topic, wanted.partitions, replication, config_of(replication), made_ms_max);
     if (!made) return fail(made.error());
-    if (auto known = await_topic(place, *admin); !known) return fail(known.error());
   }
-  if (auto fits = check_topic(place, *admin); !fits) return fail(fits.error());
+  auto topic = await_topic(place, *admin);
+  if (!topic) return fail(topic.error());
+  if (auto fits = check_config(place, *topic); !fits) return fail(fits.error());
+  if (auto fits = check_brokers(*admin); !fits) return fail(fits.error());
 
   // What is there already says how many partitions count; with nothing there, it is as wanted.
   auto installed = ask_until_known([&] { return find_installations(place, wanted.partitions); });
