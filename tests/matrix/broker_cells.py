@@ -6,7 +6,7 @@ import time
 
 import felt
 from process import Broken, wait_until
-from scene import CAMPAIGN
+from scene import CAMPAIGN, NO_RECORD
 
 PARTITIONS = 5
 
@@ -103,9 +103,8 @@ def made_anew(scene):
     issuer = scene.issuer_1
     issuer.start()
     wait_until(lambda: issuer.process.poll() is not None, 30, "the issuer refuses the other journal")
-    # Those who had not noticed yet may have written into it before its installation record.
     said = issuer.last_words()
-    if "belongs to journal" not in said and "is no installation record" not in said:
+    if "belongs to journal" not in said and NO_RECORD not in said:
         raise Broken(f"the issuer does not say what is wrong: {issuer.last_words()}")
     return lambda: 1
 

@@ -16,6 +16,7 @@ QUOTA, USERS, RATE = 2000, 3000, 500  # sealed after 4 s and more of a rush that
 FINAL_S_MAX = 60
 ISSUED_S_MAX = 40
 CAMPAIGN = "lunch"
+NO_RECORD = "the first entry is no installation record"
 
 
 class Scene:
@@ -148,14 +149,14 @@ class Scene:
         return bodies
 
     def created_anew(self):
-        """Not while the brokers still delete the one before."""
+        """Not while the brokers still delete the one before. An api that had a ticket on the way may be the first in it."""
         try:
             self.run("topic", "create", "--journal", self.direct_journal())
             return True
         except Broken as refused:
             with open(f"{self.folder}/topic.log", "a", encoding="utf-8") as log:
                 log.write(f"{refused}\n")
-            return False
+            return NO_RECORD in str(refused)
 
     # The end.
 

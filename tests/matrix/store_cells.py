@@ -96,7 +96,7 @@ def stopped_in_its_transaction(scene):
     working = scene.working_issuer()
     spare = scene.spare(working)
     session = scene.servers.sql_session(  # of the end of the table only: it waits for nobody, so there is no deadlock
-        f"begin; select count(*) from coupon where campaign = '{CAMPAIGN}' and `rank` > 1000000 for update; "
+        f"begin; select * from coupon force index (primary) where campaign = '{CAMPAIGN}' and `rank` > 1000000 for update; "
         "select sleep(1.5); rollback", scene.database)
 
     def transactions(state):
