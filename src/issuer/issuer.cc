@@ -417,6 +417,7 @@ void Issuer::measure(Uptime now) {
   std::uint64_t owed = 0, parked = 0, stopped = 0, ranks = 0;
   std::int64_t since = 0;
   for (const Course& course : courses_) {
+    if (!at_work_) break;  // a spare does not know how far the store is, and its owed coupons are another's to write
     const std::uint32_t rank = course.progress ? course.progress->rank : 0;
     const auto& winners = course.campaign->winners();
     const std::uint32_t won = winners.size();

@@ -189,6 +189,20 @@ TEST_F(IssuerTest, a_store_that_fails_shows_until_it_takes_coupons_again) {
   EXPECT_TRUE(issuer_->counters().at_work) << "nothing is owed, and the store answers";
 }
 
+TEST_F(IssuerTest, a_spare_owes_nothing) {
+  open("lunch", 10);
+  win("lunch", 2);
+  start({.holder = "spare"});
+  store_.at_work = "first";
+  run(Millis(3000));
+  EXPECT_EQ(issuer_->counters().owed, 0U) << "else an alarm would go off wherever there is a spare";
+  EXPECT_EQ(issuer_->counters().owed_since_ms, 0);
+  store_.at_work = "spare";
+  store_.fail_writes = 100;
+  run(Millis(2000));
+  EXPECT_EQ(issuer_->counters().owed, 2U) << "it took over";
+}
+
 TEST_F(IssuerTest, a_lost_fence_means_read_again_and_go_on) {
   open("lunch", 10);
   win("lunch", 2);

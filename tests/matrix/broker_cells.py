@@ -1,13 +1,14 @@
 """What can happen to a topic and its brokers."""
 
-import subprocess
+import contextlib
+import threading
 import time
 
-from scene import CAMPAIGN, Broken, wait_until
+import felt
+from process import Broken, wait_until
+from scene import CAMPAIGN, NO_RECORD
 
-
-def operate(scene, *words):
-    subprocess.run([scene.operator, *words], stdin=subprocess.DEVNULL, check=True, timeout=60)
+PARTITIONS = 5
 
 
 def leader_killed(scene):
@@ -16,7 +17,7 @@ def leader_killed(scene):
     scene.servers.kill(name)
     time.sleep(4)
     scene.servers.up(name)
-    return scene.disturbed
+    return felt.by_users(scene)
 
 
 def two_of_three_down(scene):
@@ -25,12 +26,14 @@ def two_of_three_down(scene):
         scene.servers.kill(name)
     time.sleep(2)
     scene.servers.up(*two)
-    return scene.disturbed
+    return felt.by_users(scene)
 
 
 def partitions_added(scene):
-    operate(scene, "add-partitions", scene.address(), scene.topic, "5")
-    return lambda: 5
+    before = scene.tickets()
+    scene.operate("add-partitions", str(PARTITIONS))
+    wait_until(lambda: len(scene.partitions()) == PARTITIONS, 10, "the brokers show the new partitions")
+    return lambda: scene.tickets() - before  # all in the old one
 
 
 def delivered_twice(scene):
@@ -40,43 +43,58 @@ def delivered_twice(scene):
         with open(f"{scene.folder}/copy-{number}", "wb") as file:
             file.write(body)
     names = [f"{scene.folder}/copy-{number}" for number in range(len(copies))]
-    subprocess.run(["kcat", "-P", "-b", scene.address(), "-t", scene.topic, "-p", "0", *names], check=True,
-                   stdin=subprocess.DEVNULL)
+    scene.kcat("-P", "-p", "0", *names)
     return lambda: len(copies)
 
 
 def poison(scene):
+    count = felt.more_of(scene, ["firstcome_journal_skipped_total"])
     names = []
     for number, body in enumerate((b"{\"user\": \"somebody\"}", b"F", b"FC", b"\0" * 1000)):
         names.append(f"{scene.folder}/poison-{number}")
         with open(names[-1], "wb") as file:
             file.write(body)
-    subprocess.run(["kcat", "-P", "-b", scene.address(), "-t", scene.topic, "-p", "0", *names], check=True,
-                   stdin=subprocess.DEVNULL)
-    return lambda: scene.total("firstcome_journal_skipped_total")
+    scene.kcat("-P", "-p", "0", *names)
+    return count
 
 
 def producer_breaks(scene):
-    """The brokers' sequence is broken, which only another producer heals. In the middle of it the campaign is paused, and
-    resumed."""
+    """librdkafka's own fatal error, in the middle of a batch: another producer sends its tickets again."""
     scene.api_1.kill()
     scene.api_1.start({"FIRSTCOME_FAILPOINT": "journal.producer_breaks:20"})
     scene.api_1.await_ready()
-    wait_until(lambda: scene.api_1.metric("firstcome_journal_producers_total") > 0, 20, "the producer broke")
-    return lambda: scene.api_1.metric("firstcome_journal_producers_total")
+    broken = felt.more_of(scene, ["firstcome_journal_producers_total"])
+    wait_until(broken, 20, "the producer broke")
+    return broken
 
 
 def paused_while_a_producer_restarts(scene):
-    felt = producer_breaks(scene)
-    scene.run("campaign", "pause", CAMPAIGN, "--admin-url", scene.api_1.url())
-    time.sleep(0.5)
+    """Paused and resumed through both apis, again and again, until the producer of one has been broken and replaced."""
+    done, changes = threading.Event(), []
+
+    def operator():
+        while not done.is_set():
+            for word in ("pause", "resume"):
+                for api in (scene.api_1, scene.api_2):
+                    with contextlib.suppress(Broken):
+                        scene.run("campaign", word, CAMPAIGN, "--admin-url", api.url())
+                        changes.append(word)
+            time.sleep(0.2)
+
+    thread = threading.Thread(target=operator)
+    thread.start()
+    try:
+        broken = producer_breaks(scene)
+    finally:
+        done.set()
+        thread.join()
     scene.run("campaign", "resume", CAMPAIGN, "--admin-url", scene.api_2.url())
-    return felt
+    return lambda: len(changes) if broken() else 0
 
 
 def made_anew(scene):
     """Deleted, and there again under its name: no process may answer from it."""
-    operate(scene, "delete", scene.address(), scene.topic)
+    scene.operate("delete")
     wait_until(lambda: scene.created_anew(), 20, "the topic is there again")
     for process in scene.processes.values():
         wait_until(lambda one=process: one.process.poll() is not None, 90, f"{process.name} ends")
@@ -85,13 +103,13 @@ def made_anew(scene):
     issuer = scene.issuer_1
     issuer.start()
     wait_until(lambda: issuer.process.poll() is not None, 30, "the issuer refuses the other journal")
-    # Those who had not noticed yet may have written into it before its installation record.
     said = issuer.last_words()
-    if "belongs to journal" not in said and "is no installation record" not in said:
+    if "belongs to journal" not in said and NO_RECORD not in said:
         raise Broken(f"the issuer does not say what is wrong: {issuer.last_words()}")
     return lambda: 1
 
 
+ENDS_ITSELF = {"kafka: topic deleted and made anew"}  # no process is left that could answer
 OF_THREE = {"kafka: leader of three killed", "kafka: two of three down"}
 CELLS = {
     "kafka: leader of three killed": leader_killed,

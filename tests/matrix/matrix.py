@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""The fault matrix: two apis and two issuers on real servers, a rush of distinct users with repeats, and one fault while
-it runs. When it has healed everybody must get a final answer, every coupon be written, and `firstcome verify` be exact
-over journal, store, histories and all processes; and the fault must have been felt, or the run shows nothing.
+"""The fault matrix: two apis and two issuers on real servers, a rush of distinct users with repeats, and one fault
+while it runs. When it has healed everybody must get a final answer, every coupon be written, and `firstcome verify` be
+exact over journal, store, histories and all processes; and the fault must have been felt, or the run shows nothing.
 
-FIRSTCOME names the program, TOXIPROXY the toxiproxy server.
+FIRSTCOME names the program, TOXIPROXY the toxiproxy server, KAFKA_OPERATOR and CLOCK_AHEAD what
+CMake builds under these names.
 """
 
 import argparse
@@ -16,42 +17,47 @@ import tempfile
 import time
 import traceback
 
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "torture"))  # its proof serves here too
+# pylint: disable=wrong-import-position
 import basic_cells
 import broker_cells
+import control
 import gate_cells
 import store_cells
 import world_cells
-from scene import Broken, Scene
+from process import Broken
+from scene import Scene
 from servers import BASE, LINKS, ROOT, USER, Servers
 
-CELLS = {**basic_cells.CELLS, **gate_cells.CELLS, **store_cells.CELLS, **broker_cells.CELLS, **world_cells.CELLS}
+CELLS = {**control.CELLS, **basic_cells.CELLS, **gate_cells.CELLS, **store_cells.CELLS, **broker_cells.CELLS,
+         **world_cells.CELLS}
+PREPARE = {**gate_cells.PREPARE, **store_cells.PREPARE, **world_cells.PREPARE}
 FAULT_AFTER_S = 1.2  # of the rush
 
 
 def needed(name):
     """The servers of a cell."""
     brokers = ["kafka-1", "kafka-2", "kafka-3"] if name in broker_cells.OF_THREE else ["kafka"]
-    redis = ["redis-primary", "redis-replica", "redis-sentinel"] if name in gate_cells.OF_TWO else ["redis"]
+    redis = ["redis-primary", "redis-replica", "redis-sentinel"] if name in gate_cells.PREPARE else ["redis"]
     return brokers, redis
 
 
-def run_cell(program, servers, folder, name):
+def run_cell(program, servers, folder, name, fault):
+    """How much was felt. `fault` happens in the rush, heals, and returns how to count that."""
     brokers, redis = needed(name)
     servers.up(*redis, "mariadb", *brokers)
     servers.heal()
-    scene = Scene(program, servers, folder, "fault", brokers)
+    scene = Scene(program, servers, folder, brokers)
     try:
-        if name in gate_cells.OF_TWO:
-            gate_cells.prepare(scene, name)
+        PREPARE.get(name, lambda _: None)(scene)
         scene.begin()
         scene.start_rush()
         time.sleep(FAULT_AFTER_S)
-        felt = CELLS[name](scene)
+        felt = scene.strike(fault)
         servers.heal()
         servers.up(*redis, "mariadb", *brokers)  # one that ended of its fault
-        if name in world_cells.ENDS_ITSELF:
-            return felt()
-        scene.finish()
+        if name not in broker_cells.ENDS_ITSELF:
+            scene.finish()
         count = felt()
         if not count:
             raise Broken("the fault was not felt, so this run shows nothing")
@@ -63,7 +69,7 @@ def run_cell(program, servers, folder, name):
 def parse():
     parser = argparse.ArgumentParser(prog="./x fault", description=__doc__.split("\n\n")[0])
     parser.add_argument("--runs", type=int, default=1, help="run every cell so often (1)")
-    parser.add_argument("--some", type=int, metavar="N", help="N cells drawn by the seed, once each")
+    parser.add_argument("--some", type=int, metavar="N", help="N cells drawn by the seed, and the one without a fault")
     parser.add_argument("--cell", action="append", help="this one only; may be given several times")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32), help="of the draw")
     parser.add_argument("--keep", action="store_true", help="keep the folders, with what the processes said")
@@ -83,7 +89,8 @@ def main():
     program, proxy = os.environ["FIRSTCOME"], os.environ["TOXIPROXY"]
     names = options.cell or list(CELLS)
     if options.some:
-        names = random.Random(options.seed).sample(list(CELLS), options.some)
+        drawn = random.Random(options.seed).sample([name for name in CELLS if name not in control.CELLS], options.some)
+        names = [*control.CELLS, *drawn]
     # Cells that need other servers come together: starting three brokers takes its time.
     order = sorted(names, key=lambda name: needed(name)[0] != ["kafka"]) * options.runs
     folder = tempfile.mkdtemp(prefix="firstcome-fault-")
@@ -98,7 +105,7 @@ def main():
         for number, name in enumerate(order):
             began = time.monotonic()
             try:
-                count = run_cell(program, servers, f"{folder}/{number}", name)
+                count = run_cell(program, servers, f"{folder}/{number}", name, CELLS[name])
                 felt[name] += count
                 print(f"{name:32} exact   felt {count:>7.0f}   {time.monotonic() - began:5.1f} s", flush=True)
                 if not options.keep:

@@ -9,7 +9,7 @@ import time
 import urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BASE = 19000
+BASE = int(os.environ.get("FAULT_PORT", "19000"))  # of all ports; two runs on one machine differ in it
 LINKS = 4  # one of each process: api-1, api-2, issuer-1, issuer-2
 TOXIPROXY_PORT = BASE + 999
 PORTS = {"redis": 379, "redis-replica": 380, "redis-sentinel": 381, "redis-primary": 383, "mariadb": 306, "kafka": 92,
@@ -53,9 +53,10 @@ class Servers:
         while os.path.exists(f"/proc/{pid}"):
             time.sleep(0.01)
 
-    def sleep_redis(self, name, seconds):
-        return subprocess.Popen(["redis-cli", "-p", str(self.port(name)), "DEBUG", "SLEEP", str(seconds)],
-                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    def forget_copy(self, name):
+        """So that a Redis that is started again is empty."""
+        if os.path.exists(f"{self.folder}/{name}/dump.rdb"):
+            os.remove(f"{self.folder}/{name}/dump.rdb")
 
     def redis(self, *words, name="redis"):
         ran = subprocess.run(["redis-cli", "-p", str(self.port(name)), *words], stdin=subprocess.DEVNULL,

@@ -1,63 +1,62 @@
-"""What a database does to a writer: locks, deadlocks, refusals, lost answers, an older copy; and what an issuer does that
-sleeps in the middle of its transaction."""
+"""What a database does to a writer: locks, deadlocks, refusals, lost answers, an older copy; and what an issuer does
+that sleeps in the middle of its transaction."""
 
+import re
 import signal
 import subprocess
 import time
 
-from scene import CAMPAIGN, Broken, wait_until
-from servers import USER, metric
+import felt
+from lossy import LossyProxy
+from process import Broken, wait_until
+from scene import CAMPAIGN
+from servers import USER
 
 LOCK_S = 8  # longer than an issuer waits for a lock
-
-
-def store_faults(scene):
-    """From now on: calls that failed, and transactions that were repeated."""
-    names = ("firstcome_store_faults_total", "firstcome_store_repeats_total", "firstcome_store_connections_lost_total")
-    before = sum(scene.total(name) for name in names)
-    return lambda: sum(scene.total(name) for name in names) - before
+LOST_COMMITS = 5
 
 
 def lock_held(scene):
-    felt = store_faults(scene)
+    count = felt.by_store(scene)
     session = scene.servers.sql_session(f"begin; select * from progress for update; select sleep({LOCK_S}); rollback",
                                         scene.database)
     session.wait(LOCK_S + 20)
-    return felt
+    return count
 
 
 def deadlock(scene):
     """Somebody locks the end of the coupons first and progress then; the issuer does it the other way round."""
-    felt = store_faults(scene)
+    count = felt.by_store(scene)
     rounds = "".join(
         f"begin; select count(*) from coupon where campaign = '{CAMPAIGN}' for update; "
-        f"select sleep(0.05); update progress set `rank` = `rank` where campaign = '{CAMPAIGN}'; rollback; select sleep(0.02); "
+        f"select sleep(0.05); update progress set `rank` = `rank` where campaign = '{CAMPAIGN}'; rollback; "
+        "select sleep(0.02); "
         for _ in range(25))
     session = scene.servers.sql_session(rounds, scene.database)
     said, _ = session.communicate(timeout=60)
-    return lambda: felt() + said.count("Deadlock")
+    return lambda: count() + said.count("Deadlock")
 
 
 def read_only(scene):
-    felt = store_faults(scene)
+    count = felt.by_store(scene)
     scene.servers.sql("set global read_only = 1")
     time.sleep(2)
     scene.servers.sql("set global read_only = 0")
-    return felt
+    return count
 
 
 def disk_full(scene):
     """No file of the server may grow."""
-    felt = store_faults(scene)
+    count = felt.by_store(scene)
     pid = str(scene.servers.pid("mariadb"))
     subprocess.run(["prlimit", "--pid", pid, "--fsize=4096:unlimited"], check=True)
     time.sleep(2)
     subprocess.run(["prlimit", "--pid", pid, "--fsize=unlimited:unlimited"], check=False)
-    return felt  # it may have ended, as on a real full disk: then it is started again
+    return count  # it may have ended, as on a real full disk: then it is started again
 
 
 def connection_limit(scene):
-    felt = store_faults(scene)
+    count = felt.by_store(scene)
     servers = scene.servers
     servers.sql(f"alter user {USER} with max_user_connections 1")
     kill_connections(servers)
@@ -67,7 +66,7 @@ def connection_limit(scene):
     kill_connections(servers, "and command <> 'Query'")
     holder.wait()
     servers.sql(f"alter user {USER} with max_user_connections 0")
-    return felt
+    return count
 
 
 def kill_connections(servers, more=""):
@@ -76,55 +75,61 @@ def kill_connections(servers, more=""):
         servers.sql(f"kill {number}", check=False)
 
 
+def prepare_lossy(scene):
+    scene.lossy = LossyProxy(scene.servers.port("mariadb"))
+    scene.stores = dict.fromkeys(("issuer-1", "issuer-2"), scene.lossy.number)
+
+
 def answer_lost(scene):
-    """The commit is done, and its answer never arrives."""
-    felt = store_faults(scene)
-    links = ("mariadb-3", "mariadb-4")
-    for _ in range(3):
-        for link in links:
-            scene.servers.half_open(link, ("downstream",))
-        time.sleep(0.3)
-        for link in links:
-            scene.servers.cut(link)
-        scene.servers.heal()
-        time.sleep(0.5)
-    return felt
+    """The commit is done, and its answer never arrives: neither once more nor never may its coupons be written."""
+    lossy, errors = scene.lossy, felt.by_store(scene)
+    for _ in range(LOST_COMMITS):
+        lossy.lose(1)
+        wait_until(lambda: lossy.left == 0, 20, "the issuer commits")
+        time.sleep(0.2)
+    return lambda: lossy.lost if errors() else 0
 
 
 def stopped_in_its_transaction(scene):
-    """It wakes up again when the spare has taken over, and may write nothing any more."""
+    """It is held up behind its fence, by somebody's lock on the coupons, and stopped there; then the lock is free. It
+    wakes up when the spare has taken over, and may write nothing any more."""
     working = scene.working_issuer()
     spare = scene.spare(working)
-    end = time.monotonic() + 10
-    while True:
-        working.send(signal.SIGSTOP)
-        if scene.servers.sql("select count(*) from information_schema.innodb_trx where trx_rows_modified > 0") != "0":
-            break
-        working.send(signal.SIGCONT)
-        if time.monotonic() > end:
-            raise Broken("the issuer was never met in the middle of a transaction")
-        time.sleep(0.003)
+    session = scene.servers.sql_session(  # of the end of the table only: it waits for nobody, so there is no deadlock
+        f"begin; select * from coupon force index (primary) where campaign = '{CAMPAIGN}' and `rank` > 1000000 for update; "
+        "select sleep(1.5); rollback", scene.database)
+
+    def transactions(state):
+        return int(scene.servers.sql("select count(*) from information_schema.innodb_trx where trx_rows_modified > 0 "
+                                     f"and trx_state = '{state}'"))
+
+    wait_until(lambda: transactions("LOCK WAIT"), 10, "the issuer waits in a transaction")
+    working.send(signal.SIGSTOP)
+    session.wait(20)
+    if not transactions("RUNNING"):
+        raise Broken("the issuer was not stopped in the middle of its transaction")
     wait_until(spare.at_work, 20, "the spare took over")
+    rows = scene.rows()
     working.send(signal.SIGCONT)
     wait_until(lambda: not working.at_work(), 10, "who slept is a spare now")
-    return lambda: 1
+    return felt.written_by_others(scene, rows)
 
 
 def older_copy(scene):
     servers = scene.servers
-    wait_until(lambda: int(servers.sql(f"select count(*) from {scene.database}.coupon")) > 50, 10, "there are coupons")
+    wait_until(lambda: scene.rows() > 50, 10, "there are coupons")
     copy = f"{scene.folder}/copy.sql"
     where = ["-h127.0.0.1", f"-P{servers.port('mariadb')}", "-uroot"]
     with open(copy, "wb") as file:
         subprocess.run(["mariadb-dump", "--no-defaults", *where, "--single-transaction", scene.database], stdout=file,
                        check=True)
     time.sleep(1)
-    before = int(servers.sql(f"select count(*) from {scene.database}.coupon"))
+    before = scene.rows()
     with open(copy, "rb") as file:
         subprocess.run(["mariadb", "--no-defaults", *where, scene.database], stdin=file, check=True)
-    with open(copy, encoding="utf-8", errors="replace") as file:
-        copied = file.read().count("('" + CAMPAIGN + "',")
-    return lambda: max(0, before - copied)
+    with open(copy, encoding="latin-1") as file:
+        copied = re.findall(r"^INSERT INTO `coupon` VALUES\n?(.*?);$", file.read(), re.M | re.S)
+    return lambda: before - sum(rows.count(f"('{CAMPAIGN}',") for rows in copied)
 
 
 def poisoned(scene):
@@ -142,6 +147,7 @@ def poisoned(scene):
     return lambda: 1
 
 
+PREPARE = {"mariadb: answer to a commit lost": prepare_lossy}
 CELLS = {
     "mariadb: lock held": lock_held,
     "mariadb: deadlock": deadlock,

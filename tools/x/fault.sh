@@ -3,20 +3,20 @@
 
 run_fault() {
   need_packages build test
-  build release firstcome kafka_operator
+  build release firstcome kafka_operator clock_ahead
   fault_tools
-  FIRSTCOME=$root/build/release/firstcome KAFKA_OPERATOR=$root/build/release/tests/integration/kafka_operator \
-    python3 -B "$root/tests/matrix/matrix.py" "$@" </dev/null ||
+  local made=$root/build/release
+  FIRSTCOME=$made/firstcome KAFKA_OPERATOR=$made/tests/integration/kafka_operator \
+    CLOCK_AHEAD=$made/tests/matrix/clock_ahead.so python3 -B "$root/tests/matrix/matrix.py" "$@" </dev/null ||
     stop "the matrix failed: the cells are above, with what broke; ./x fault --cell NAME runs one"
 }
 
-# What the matrix needs besides the servers: a proxy that breaks links, and a library that moves a process's clock.
+# What the matrix needs besides the servers: a proxy that breaks links.
 fault_tools() {
   need_packages servers fault
   source "$root/tools/x/servers.sh"
   servers_kafka_jars
-  export TOXIPROXY=$root/build/servers/toxiproxy/server FAKETIME_LIBRARY
-  FAKETIME_LIBRARY=$(dpkg -L libfaketime | grep '/libfaketime\.so\.1$')
+  export TOXIPROXY=$root/build/servers/toxiproxy/server
   [ -x "$TOXIPROXY" ] ||
     step toxiproxy "building toxiproxy" "look at what Go says" \
       env GOBIN="${TOXIPROXY%/*}" GOPATH="$root/build/go" GOFLAGS=-modcacherw go install github.com/Shopify/toxiproxy/v2/cmd/server@v2.7.0
