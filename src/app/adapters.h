@@ -36,6 +36,9 @@ class Adapters {
   virtual Journal& journal() = 0;
   virtual Store* store() = 0;  ///< none: this process does not issue
 
+  /// Who this process is to the store, and to a person who reads there which issuer is at work.
+  virtual std::string holder() const = 0;
+
   /// For the desk of one loop, which outlives it. None: there is no gate.
   virtual Result<std::unique_ptr<Gate>> make_gate(http::Loop& loop) = 0;
 

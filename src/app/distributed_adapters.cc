@@ -1,5 +1,9 @@
 #include "app/distributed_adapters.h"
 
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
 #include <utility>
 
 #include "app/places.h"
@@ -24,6 +28,12 @@ Result<void> DistributedAdapters::open() {
   if (!store) return fail(store.error());
   store_ = std::move(*store);
   return {};
+}
+
+std::string DistributedAdapters::holder() const {
+  std::array<char, 256> host{};
+  if (gethostname(host.data(), host.size() - 1) != 0) host[0] = '?';
+  return fmt::format("{} pid {} {:08x}", host.data(), getpid(), static_cast<std::uint32_t>(random_.next()));
 }
 
 void DistributedAdapters::close() {
@@ -71,6 +81,18 @@ void DistributedAdapters::write_metrics(metrics::Page& page) const {
                static_cast<double>(store.lost.load()));
   page.counter("firstcome_store_repeats_total", "Transactions repeated after a deadlock or a wait for a lock.",
                static_cast<double>(store.repeats.load()));
+  page.counter("firstcome_store_deadlocks_total", "Transactions that the store undid for a deadlock.",
+               static_cast<double>(store.deadlocks.load()));
+  page.counter("firstcome_store_lock_waits_total", "Transactions undone since another one held a lock for too long.",
+               static_cast<double>(store.lock_waits.load()));
+  for (int kind = 0; kind < MysqlStore::call_kinds; ++kind) {
+    const auto& calls = store.of[static_cast<std::size_t>(kind)];
+    const metrics::Labels label{{"call", std::string(MysqlStore::to_string(static_cast<MysqlStore::Call>(kind)))}};
+    page.summary("firstcome_store_call_seconds", "Time of a call of the store, with its repeats.", calls.count,
+                 calls.seconds, label);
+    page.counter("firstcome_store_calls_failed_total", "Calls of the store that failed.",
+                 static_cast<double>(calls.faults.load()), label);
+  }
 }
 
 std::string DistributedAdapters::describe() const {

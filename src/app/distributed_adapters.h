@@ -19,6 +19,7 @@ class DistributedAdapters final : public Adapters {
   void close() override;
   Journal& journal() override { return *journal_; }
   Store* store() override { return store_.get(); }
+  std::string holder() const override;
   Result<std::unique_ptr<Gate>> make_gate(http::Loop& loop) override;
   void write_metrics(metrics::Page& page) const override;
   std::string describe() const override;

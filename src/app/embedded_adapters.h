@@ -22,6 +22,8 @@ class EmbeddedAdapters final : public Adapters {
   void close() override;
   Journal& journal() override { return *journal_; }
   Store* store() override { return store_.get(); }
+  /// The same after a restart, which then waits for nobody's beat: who holds the folder is alone.
+  std::string holder() const override { return "embedded"; }
   Result<std::unique_ptr<Gate>> make_gate(http::Loop&) override { return nullptr; }
   void write_metrics(metrics::Page& page) const override;
   std::string describe() const override { return "data         " + folder_; }

@@ -121,13 +121,20 @@ void journal_numbers(metrics::Page& page, const Journal& journal) {
                static_cast<double>(stats.skipped));
 }
 
-void issuer_numbers(metrics::Page& page, const Issuer::Counters& counters, Time now) {
+void issuer_numbers(metrics::Page& page, const Issuer::Counters& counters, Clock& clock) {
   const auto value = [](const auto& counter) { return static_cast<double>(counter.load()); };
   page.gauge("firstcome_issuer_at_work", "1: writes into the store; 0: a spare, or stopped.", counters.at_work ? 1 : 0);
+  page.counter("firstcome_issuer_take_overs_total", "Times that it came to work, the first time too.",
+               value(counters.take_overs));
+  const std::int64_t beat = counters.beat_ms;
+  page.gauge("firstcome_issuer_beat_seconds", "Time since the store took its beat, or a spare's question; -1: never.",
+             beat < 0 ? -1 : static_cast<double>(clock.uptime().count() - beat) / 1000);
+  page.gauge("firstcome_issuer_rank", "Rank that the store has reached, of all campaigns together.",
+             value(counters.rank));
   page.counter("firstcome_coupons_written_total", "Coupons written into the store.", value(counters.written));
   page.gauge("firstcome_coupons_owed", "Coupons that are won and not yet in the store.", value(counters.owed));
   const std::int64_t since = counters.owed_since_ms;
-  const auto age = static_cast<double>(now.time_since_epoch().count() - since) / 1000;
+  const auto age = static_cast<double>(clock.now().time_since_epoch().count() - since) / 1000;
   page.gauge("firstcome_coupons_owed_seconds", "Age of the oldest of them.", since > 0 ? std::max(age, 0.0) : 0);
   page.gauge("firstcome_coupons_parked", "Coupons that the store refused.", value(counters.parked));
   page.gauge("firstcome_campaigns_stopped", "Campaigns that stopped issuing, with too many parked.",
@@ -150,8 +157,14 @@ void operator_numbers(metrics::Page& page, const MetricsSources& sources) {
              static_cast<double>(limits::questions_max));
 }
 
-/// Two processes whose positions are equal must show the same chains.
-void standings_numbers(metrics::Page& page, const std::vector<Mark>& marks) {
+void standings_numbers(metrics::Page& page, const News& news) {
+  for (const EffectKind kind : {EffectKind::won, EffectKind::known, EffectKind::surplus, EffectKind::out_of_window,
+                                EffectKind::after_closed, EffectKind::no_campaign}) {
+    page.counter("firstcome_entries_total", "Entries in the journal since its beginning, by what they did.",
+                 static_cast<double>(news.count_of(kind)), {{"effect", std::string(to_string(kind))}});
+  }
+  // Two processes whose positions are equal must show the same chains.
+  const std::vector<Mark> marks = news.marks();
   for (std::size_t partition = 0; partition < marks.size(); ++partition) {
     const Mark& mark = marks[partition];
     if (mark.position == 0) continue;
@@ -167,17 +180,17 @@ void standings_numbers(metrics::Page& page, const std::vector<Mark>& marks) {
 
 std::string metrics_page(const MetricsSources& sources, const std::vector<const http::Counters*>& loops,
                          const std::vector<const Desk::Counters*>& desks, const std::vector<Gate::Stats>& gates,
-                         const std::vector<Mark>& marks, Time now) {
+                         Clock& clock) {
   metrics::Page page;
   page.gauge("firstcome_build_info", "Which firstcome this is.", 1, {{"version", std::string(version)}});
   desk_numbers(page, desks);
   gate_numbers(page, desks, gates);
   journal_numbers(page, sources.adapters.journal());
-  if (sources.issuer) issuer_numbers(page, sources.issuer->counters(), now);
+  if (sources.issuer) issuer_numbers(page, sources.issuer->counters(), clock);
   operator_numbers(page, sources);
   page.gauge("firstcome_campaigns", "Campaigns, closed ones too.", sources.standings.campaigns().size());
   page.gauge("firstcome_places", "All quotas together.", static_cast<double>(sources.standings.places()));
-  standings_numbers(page, marks);
+  standings_numbers(page, sources.news);
   sources.adapters.write_metrics(page);
   loop_numbers(page, loops);
   return page.text();

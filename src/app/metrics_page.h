@@ -5,6 +5,7 @@
 
 #include "app/adapters.h"
 #include "app/issuer_thread.h"
+#include "app/news.h"
 #include "base/clock.h"
 #include "desk/desk.h"
 #include "desk/operator_desk.h"
@@ -21,12 +22,12 @@ struct MetricsSources {
   const Issuer* issuer;  ///< none: this process does not issue
   const IssuerThread* issuer_thread;
   const OperatorDesk& operator_desk;
+  const News& news;
 };
 
-/// The text of /metrics: every counter read now, per-core ones summed. `marks` are of the standings, by partition. Any
-/// thread.
+/// The text of /metrics: every counter read now, per-core ones summed. Any thread.
 std::string metrics_page(const MetricsSources& sources, const std::vector<const http::Counters*>& loops,
                          const std::vector<const Desk::Counters*>& desks, const std::vector<Gate::Stats>& gates,
-                         const std::vector<Mark>& marks, Time now);
+                         Clock& clock);
 
 }  // namespace firstcome

@@ -1,10 +1,6 @@
 #include "app/server.h"
 
-#include <fmt/format.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <mutex>
 #include <thread>
@@ -74,13 +70,6 @@ Result<std::unique_ptr<Identity>> identity_of(const Settings& settings) {
     trusted.push_back(*network);
   }
   return std::make_unique<HeaderIdentity>(spelled.substr(std::string_view("header:").size()), std::move(trusted));
-}
-
-/// Who this process is to the store, and to a person who reads there which issuer is at work.
-std::string holder_of(Random& random) {
-  std::array<char, 256> host{};
-  if (gethostname(host.data(), host.size() - 1) != 0) host[0] = '?';
-  return fmt::format("{} pid {} {:08x}", host.data(), getpid(), static_cast<std::uint32_t>(random.next()));
 }
 
 }  // namespace
@@ -216,7 +205,7 @@ Result<void> Server::Parts::connect() {
 
 void Server::Parts::start_issuing(std::uint32_t author) {
   issuer = std::make_unique<Issuer>(*standings, *adapters->store(), adapters->journal(), clock,
-                                    IssuerSettings{.holder = holder_of(random),
+                                    IssuerSettings{.holder = adapters->holder(),
                                                    .author = author,
                                                    .issue_rate = settings.issue_rate,
                                                    .issue_rate_total = settings.issue_rate_total,
@@ -231,7 +220,8 @@ void Server::Parts::go_live() {
                                .standings = *standings,
                                .issuer = issuer.get(),
                                .issuer_thread = issuer_thread.get(),
-                               .operator_desk = *operator_desk};
+                               .operator_desk = *operator_desk,
+                               .news = *news};
   auto page = [this, sources] {
     std::vector<const http::Counters*> loops;
     std::vector<const Desk::Counters*> desks;
@@ -241,7 +231,7 @@ void Server::Parts::go_live() {
       desks.push_back(&lane.desk->counters());
       if (lane.gate) gates.push_back(lane.gate->stats());
     }
-    return metrics_page(sources, loops, desks, gates, news->marks(), clock.now());
+    return metrics_page(sources, loops, desks, gates, clock);
   };
   admin_routes = std::make_unique<http::AdminRoutes>(http::AdminRoutes::Ports{
       .loop = *lanes[0].loop,
