@@ -7,9 +7,10 @@
 servers_base=${SERVERS_PORT:-17000}
 servers_folder=${SERVERS_FOLDER:-$root/build/servers}
 export TEST_REDIS=127.0.0.1:$((servers_base + 379)) TEST_MARIADB=127.0.0.1:$((servers_base + 306))
-export TEST_KAFKA=127.0.0.1:$((servers_base + 92))
+export TEST_KAFKA=127.0.0.1:$((servers_base + 92)) TEST_KAFKA_SECURE=127.0.0.1:$((servers_base + 90))
+export TEST_TLS=$servers_folder/tls
 export TEST_REDIS_SENTINEL=127.0.0.1:$((servers_base + 381))
-export TEST_REDIS_TLS=127.0.0.1:$((servers_base + 382)) TEST_REDIS_CA=$servers_folder/tls/ca.pem
+export TEST_REDIS_TLS=127.0.0.1:$((servers_base + 382)) TEST_REDIS_CA=$TEST_TLS/ca.pem
 export TEST_REDIS_CLUSTER=127.0.0.1:$((servers_base + 391)),127.0.0.1:$((servers_base + 392)),127.0.0.1:$((servers_base + 393))
 export TEST_KAFKA_CLUSTER=127.0.0.1:$((servers_base + 94)),127.0.0.1:$((servers_base + 95)),127.0.0.1:$((servers_base + 96))
 export TEST_KAFKA_JARS=$root/build/servers/kafka-jars
@@ -44,6 +45,7 @@ run_servers() {
 servers_up() {
   need_packages servers
   servers_kafka_jars
+  servers_certificates
   local name began=$SECONDS
   for name in "$@"; do
     server_runs "$name" && continue
@@ -149,9 +151,8 @@ redis_start() {
     printf 'bind 127.0.0.1\nport %s\ndir %s/\nsave ""\nappendonly no\nset-proc-title no\nenable-debug-command local\n' "$port" "$folder"
     case "$name" in
       redis)
-        redis_certificates
         printf 'tls-port %s\ntls-ca-cert-file %s\ntls-cert-file %s\ntls-key-file %s\ntls-auth-clients no\n' \
-          "${TEST_REDIS_TLS#*:}" "$servers_folder/tls/ca.pem" "$servers_folder/tls/server.pem" "$servers_folder/tls/server.key"
+          "${TEST_REDIS_TLS#*:}" "$TEST_TLS/ca.pem" "$TEST_TLS/server.pem" "$TEST_TLS/server.key"
         ;;
       redis-replica) printf 'replicaof 127.0.0.1 %s\n' "$(server_port redis-primary)" ;;
       redis-cluster-*) printf 'cluster-enabled yes\ncluster-config-file %s/nodes.conf\ncluster-node-timeout 2000\n' "$folder" ;;
@@ -160,19 +161,21 @@ redis_start() {
   server_spawn "$name" redis-server "$folder/redis.conf"
 }
 
-# An authority, a certificate of it for 127.0.0.1, and another authority that nobody believes.
-redis_certificates() {
-  local folder=$servers_folder/tls name
-  [ -e "$folder/ca.pem" ] && return
+# An authority, a certificate of it for 127.0.0.1, alone and with its key in one file, and another authority that nobody
+# believes.
+servers_certificates() {
+  local folder=$TEST_TLS name
+  [ -e "$folder/server-and-key.pem" ] && return
+  rm -rf "$folder" "$folder.new"
   mkdir -p "$folder.new"
   for name in ca other; do
     openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj "/CN=firstcome $name" -keyout "$folder.new/$name.key" \
       -out "$folder.new/$name.pem"
   done 2>/dev/null
-  openssl req -new -newkey rsa:2048 -nodes -subj /CN=redis -keyout "$folder.new/server.key" -out "$folder.new/server.csr" 2>/dev/null
+  openssl req -new -newkey rsa:2048 -nodes -subj /CN=firstcome-server -keyout "$folder.new/server.key" -out "$folder.new/server.csr" 2>/dev/null
   openssl x509 -req -days 3650 -in "$folder.new/server.csr" -CA "$folder.new/ca.pem" -CAkey "$folder.new/ca.key" \
     -CAcreateserial -extfile <(printf 'subjectAltName=IP:127.0.0.1,DNS:localhost') -out "$folder.new/server.pem" 2>/dev/null
-  mv "$folder.new/other.pem" "$folder.new/ca.pem.other"
+  cat "$folder.new/server.key" "$folder.new/server.pem" >"$folder.new/server-and-key.pem"
   mv "$folder.new" "$folder"
 }
 
@@ -213,6 +216,11 @@ kafka_start() {
     voters=1@127.0.0.1:$first,2@127.0.0.1:$((first + 1)),3@127.0.0.1:$((first + 2))
   fi
   local listeners=PLAINTEXT://127.0.0.1:$port advertised=PLAINTEXT://127.0.0.1:$port plain=PLAINTEXT:PLAINTEXT link
+  if [ "$name" = kafka ]; then
+    # For clients that come by TLS, with the user firstcome and the password of the tests.
+    local secure=SECURE://$TEST_KAFKA_SECURE
+    listeners+=,$secure advertised+=,$secure plain+=,SECURE:SASL_SSL
+  fi
   for ((link = 1; link <= ${SERVERS_LINKS:-0}; ++link)); do
     listeners+=,LINK$link://127.0.0.1:$((port + 500 + 10 * link))
     advertised+=,LINK$link://127.0.0.1:$((port + 600 + 10 * link))
@@ -237,6 +245,14 @@ controlled.shutdown.enable=false
 broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
 PROPERTIES
+  if [ "$name" = kafka ]; then
+    cat >>"$folder/server.properties" <<PROPERTIES
+sasl.enabled.mechanisms=PLAIN
+listener.name.secure.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_firstcome="known to the tests";
+listener.name.secure.ssl.keystore.type=PEM
+listener.name.secure.ssl.keystore.location=$TEST_TLS/server-and-key.pem
+PROPERTIES
+  fi
   if [ ! -e "$folder/data/meta.properties" ]; then
     java -cp "$TEST_KAFKA_JARS/*" kafka.tools.StorageTool format -t firstcome-for-testing0 \
       -c "$folder/server.properties" >"$folder/log" 2>&1 || stop "the folder of $name could not be made: see $folder/log"
