@@ -274,6 +274,7 @@ http::Readiness Server::Parts::readiness() {
     now.reasons.push_back(*why);
     break;  // one is enough: when the journal is silent, all say so
   }
+  if (const auto trouble = adapters->journal().trouble()) now.reasons.push_back("the journal: " + trouble->what);
   // One that is away is passed by; one that a person must mend is told.
   const auto trouble = lanes[0].gate ? lanes[0].gate->trouble() : std::nullopt;
   if (trouble) now.reasons.push_back("the gate: " + trouble->what);

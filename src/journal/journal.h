@@ -55,6 +55,9 @@ class Journal {
   /// Refuses appends, ends those that wait, and joins the thread. Idempotent.
   virtual void stop() = 0;
 
+  /// What a person must mend before the journal is heard again; it says where and how. Any thread.
+  virtual std::optional<Fault> trouble() const { return {}; }
+
   /// For metrics; any thread.
   struct Stats {
     std::size_t waiting = 0;

@@ -158,13 +158,13 @@ void KafkaJournal::tell_failed() {
 
 void KafkaJournal::hear() {
   std::optional<Look> look;
-  std::optional<Fault> fault;
+  std::optional<Fault> loss;
   {
     std::lock_guard lock(watch_mutex_);
-    fault = check_fault_;
+    loss = loss_;
     look = look_;
   }
-  if (fault) return lose(*fault);
+  if (loss) return lose(*loss);
   if (!look) return;
   if (auto whole = reader_.check_ends(look->read_before, look->ends); !whole) return lose(whole.error());
   if (!reader_.has_reached(look->ends)) return;
@@ -188,8 +188,31 @@ void KafkaJournal::lose(const Fault& fault) {
   options_.on_journal_lost(fault);
 }
 
+/// Is the topic still the one that was read, and as it must be? False: not known to be.
+bool KafkaJournal::check(bool is_suspicious) {
+  auto fits = check_topic(options_.place, admin_);
+  if (fits) fits = reader_.check_begin();
+  std::lock_guard lock(watch_mutex_);
+  if (fits) {
+    if (trouble_) log::info("the topic is as it must be again", {{"topic", options_.place.topic}});
+    trouble_.reset();
+    return true;
+  }
+  const Fault& fault = fits.error();
+  if (!trouble_ || trouble_->what != fault.what) {
+    log::warn("the topic could not be checked, or is not as it must be", {{"reason", fault.what}});
+  }
+  if (fault.kind == FaultKind::corrupt) loss_ = fault;
+  // Who does not say it again was as it must be a minute ago.
+  if (fault.retryable()) return !is_suspicious;
+  trouble_ = fault;
+  look_.reset();
+  return false;
+}
+
 void KafkaJournal::watch() {
   Uptime check_due = options_.clock.uptime() + options_.check_every;
+  bool is_suspicious = false;  // the brokers were away, or something is wrong: nothing is heard before it was checked
   std::unique_lock lock(watch_mutex_);
   while (watching_) {
     watch_wakes_.wait_for(lock, look_every, [this] { return !watching_; });
@@ -198,17 +221,14 @@ void KafkaJournal::watch() {
     lock.unlock();
     const Time asked = options_.clock.now();
     auto ends = reader_.ends(answer_ms_max);
-    std::optional<Fault> fault;
-    if (options_.clock.uptime() >= check_due) {
+    if (!ends) {
+      is_suspicious = true;
+    } else if (is_suspicious || options_.clock.uptime() >= check_due) {
+      is_suspicious = !check(is_suspicious);
       check_due = options_.clock.uptime() + options_.check_every;
-      auto fits = check_topic(options_.place, admin_);
-      if (fits) fits = reader_.check_begin();
-      if (!fits && !fits.error().retryable()) fault = fits.error();
-      if (!fits) log::warn("the topic could not be checked, or is not as it must be", {{"reason", fits.error().what}});
     }
     lock.lock();
-    if (fault) check_fault_ = fault;
-    if (!ends) continue;
+    if (!ends || is_suspicious) continue;
     looked_at_ = options_.clock.uptime();
     lag_ = 0;
     for (const auto& [partition, end] : *ends) {
@@ -229,6 +249,11 @@ void KafkaJournal::stop() {
   if (thread_.joinable()) thread_.join();
   if (watcher_.joinable()) watcher_.join();
   if (sender_) sender_->stop();
+}
+
+std::optional<Fault> KafkaJournal::trouble() const {
+  std::lock_guard lock(watch_mutex_);
+  return trouble_;
 }
 
 Journal::Stats KafkaJournal::stats() const {

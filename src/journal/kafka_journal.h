@@ -20,17 +20,18 @@ namespace firstcome {
 
 /// The journal as a Kafka topic, for many processes.
 ///
-///   Order      a campaign's entries stand in one partition (the installation says of how many); positions are offsets
-///   + 1. Durable    acks=all, and what check_topic() asks of the brokers: as strong as the topic's replication.
+///   Order      a campaign's entries stand in one partition (the installation says of how many); positions are
+///              offsets + 1.
+///   Durable    acks=all, and what check_topic() asks of the brokers: as strong as the topic's replication.
 ///   Stamped    by the brokers. heard() gives this node's clock, put right by the stamps of its own entries.
 ///   Told       answers come from what was seen in the topic, never from a delivery report. A ticket without a report
 ///              after `append_ms_max` is given up: told as failed if it cannot have been written, else neither. Where
 ///              the producer breaks, another one takes its place, and the tickets without a report are sent once more;
 ///              an operator's entry is not.
-///   Fails      a topic that does not keep the promises is refused at the start; afterwards, where an entry that was
-///   shown
-///              is gone, another topic stands in its place, or an entry cannot be read, on_journal_lost() ends the
-///              process: this node must not answer from a journal that is not that of the others.
+///   Fails      a topic that does not keep the promises is refused at the start. Afterwards, trouble() tells, and the
+///              journal is not heard until it is mended. Where an entry that was shown is gone, another topic stands in
+///              its place, or an entry cannot be read, on_journal_lost() ends the process: this node must not answer
+///              from a journal that is not that of the others.
 class KafkaJournal final : public Journal {
  public:
   struct Options {
@@ -57,6 +58,7 @@ class KafkaJournal final : public Journal {
   Result<void> start(Follower& follower) override;
   Result<void> append(Entry entry, AppendTag tag) override;
   void stop() override;
+  std::optional<Fault> trouble() const override;
   Stats stats() const override;
 
   const Installation& installation() const { return reader_.installation(); }
@@ -94,6 +96,7 @@ class KafkaJournal final : public Journal {
 
   // On the watching thread.
   void watch();
+  bool check(bool is_suspicious);
 
   const Options options_;
   const std::uint64_t node_;  // in the keys of our messages
@@ -107,7 +110,7 @@ class KafkaJournal final : public Journal {
   std::condition_variable watch_wakes_;
   KafkaReader::Ends read_;  // up to where, as the watching thread may know it
   std::optional<Look> look_;
-  std::optional<Fault> check_fault_;
+  std::optional<Fault> loss_, trouble_;  // what the last check of the topic found
   bool watching_ = false;
   Uptime looked_at_{};
   std::uint64_t lag_ = 0;

@@ -43,21 +43,55 @@ struct FreeEvent {
 };
 using Event = std::unique_ptr<rd_kafka_event_t, FreeEvent>;
 
+/// What a person can do about a connection that is refused, or never made.
+std::string_view remedy(rd_kafka_resp_err_t error) {
+  switch (error) {
+    case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+    case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
+      return "; look at sasl.mechanism and sasl.username in --journal-options, and at --journal-password-file";
+    case RD_KAFKA_RESP_ERR__SSL:
+      return "; ssl.ca.location in --journal-options must name the authority of the broker's certificate, which must "
+             "be "
+             "one for the name in --journal, and in force";
+    case RD_KAFKA_RESP_ERR__BAD_MSG:
+      return "; that is no Kafka broker, or one that wants TLS: look at --journal";
+    case RD_KAFKA_RESP_ERR__RESOLVE:
+    case RD_KAFKA_RESP_ERR__TRANSPORT:
+    case RD_KAFKA_RESP_ERR__TIMED_OUT:
+    case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
+      return "; is the broker up there, and does --journal name it rightly?";
+    default:
+      return "";
+  }
+}
+
+/// Without "(after 3ms in state CONNECT, 1 identical error(s) suppressed)", which differs each time.
+std::string without_state(std::string reason) {
+  const auto state = reason.rfind(" (after ");
+  if (state != std::string::npos) reason.resize(state);
+  return reason;
+}
+
 /// What a client was told about its connections lately: a call that timed out says only that it timed out.
 class Troubles {
  public:
   void note(rd_kafka_resp_err_t error, std::string reason) {
     std::lock_guard lock(mutex_);
     error_ = error;
-    reason_ = std::move(reason);
+    reason_ = without_state(std::move(reason));
   }
   Fault fault(std::string_view doing, rd_kafka_resp_err_t error) const {
     std::lock_guard lock(mutex_);
     const bool timed_out = error == RD_KAFKA_RESP_ERR__TIMED_OUT || error == RD_KAFKA_RESP_ERR__TRANSPORT ||
                            error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
     if (timed_out && error_ != RD_KAFKA_RESP_ERR_NO_ERROR)
-      return {kind_of(error_), fmt::format("{}: {}", doing, reason_)};
+      return {kind_of_connection(error_), fmt::format("{}: {}{}", doing, reason_, remedy(error_))};
     return {kind_of(error), fmt::format("{}: {}", doing, rd_kafka_err2str(error))};
+  }
+
+  /// What nobody can read there is no damaged message.
+  static FaultKind kind_of_connection(rd_kafka_resp_err_t error) {
+    return error == RD_KAFKA_RESP_ERR__BAD_MSG ? FaultKind::unavailable : kind_of(error);
   }
 
   static FaultKind kind_of(rd_kafka_resp_err_t error) {

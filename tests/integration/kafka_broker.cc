@@ -165,4 +165,13 @@ Result<void> delete_topic(const KafkaPlace& place) {
   });
 }
 
+Result<void> set_config(const KafkaPlace& place, const std::map<std::string, std::string, std::less<>>& config) {
+  return as_operator(place, [&](rd_kafka_t* client, rd_kafka_queue_t* queue) {
+    rd_kafka_ConfigResource_t* topic = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, place.topic.c_str());
+    for (const auto& [key, value] : config) rd_kafka_ConfigResource_set_config(topic, key.c_str(), value.c_str());
+    rd_kafka_AlterConfigs(client, &topic, 1, nullptr, queue);
+    rd_kafka_ConfigResource_destroy(topic);
+  });
+}
+
 }  // namespace firstcome

@@ -40,5 +40,6 @@ class KafkaBroker {
 /// What an operator does to a topic with Kafka's own tools.
 Result<void> add_partitions(const KafkaPlace& place, std::size_t partitions);
 Result<void> delete_topic(const KafkaPlace& place);
+Result<void> set_config(const KafkaPlace& place, const std::map<std::string, std::string, std::less<>>& config);
 
 }  // namespace firstcome

@@ -329,6 +329,23 @@ TEST_F(KafkaJournalTest, a_topic_that_is_deleted_and_made_anew_ends_the_node) {
   EXPECT_EQ(follower_.count(), 2U) << "nothing of the new one was shown";
 }
 
+TEST_F(KafkaJournalTest, a_topic_that_is_made_unfit_is_not_heard_until_it_is_mended) {
+  make_and_open();
+  ASSERT_FALSE(journal_->trouble());
+  ASSERT_TRUE(set_config(place_, config("retention.ms", "1000000")));
+  ASSERT_TRUE(follower_.wait_until([&] { return journal_->trouble().has_value(); }));
+  EXPECT_NE(journal_->trouble()->what.find("retention.ms=-1"), std::string::npos) << journal_->trouble()->what;
+  ASSERT_TRUE(journal_->append(ticket(1), {}));
+  ASSERT_TRUE(follower_.wait_for_entries(2)) << "what is there is shown";
+  const Time heard_at = follower_.heard_at();
+  const RecordingFollower patience(Millis(2500));
+  EXPECT_FALSE(patience.wait_until([&] { return follower_.heard_at() != heard_at; }));
+  ASSERT_TRUE(set_config(place_, config()));
+  ASSERT_TRUE(follower_.wait_until([&] { return follower_.heard_at() != heard_at; }));
+  EXPECT_FALSE(journal_->trouble());
+  EXPECT_FALSE(lost());
+}
+
 TEST_F(KafkaJournalTest, hears_by_how_much_its_clock_is_off) {
   clock_.ahead = Millis(-300'000);
   make_and_open();

@@ -1,0 +1,264 @@
+#!/usr/bin/env python3
+"""What an operator of the distributed form can get wrong, on the real servers of `./x servers up`: for each mistake one line
+within 10 s, which says what is wrong, where, and what to do. What only a person can mend ends the process, or is a reason of
+/readyz where it goes on without; what may come back by itself is waited for, with /readyz 503. No secret in any of it."""
+
+import os
+import re
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+
+import server
+import wire
+
+SAID_S_MAX = 10
+SECRET, WRONG = "known to the tests", "a-secret-that-is-wrong"
+KAFKA, KAFKA_SECURE, MARIADB, REDIS, REDIS_TLS, TLS = (
+    os.environ[name] for name in
+    ("TEST_KAFKA", "TEST_KAFKA_SECURE", "TEST_MARIADB", "TEST_REDIS", "TEST_REDIS_TLS", "TEST_TLS"))
+NAME = f"firstcome-mistakes-{os.getpid()}-{int(time.time())}"
+DATABASE = NAME.replace("-", "_")
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def must(*arguments, **more):
+    ran = server.run(*arguments, **more)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def sql(text, database=DATABASE):
+    host, port = MARIADB.split(":")
+    ran = subprocess.run(["mariadb", "--no-defaults", f"-h{host}", f"-P{port}", "-uroot", "-N", "-B", "-e", text, database],
+                         capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def redis(*words):
+    host, port = REDIS.split(":")
+    return subprocess.run(["redis-cli", "-h", host, "-p", port, *words], capture_output=True, text=True, check=True).stdout
+
+
+def journal(topic=NAME, brokers=KAFKA):
+    return f"kafka://{brokers}/{topic}"
+
+
+def store(user="root", at=MARIADB, database=DATABASE):
+    return f"mysql://{user}@{at}/{database}"
+
+
+def secure(authority="ca.pem"):
+    return ["--journal-options", "security.protocol=sasl_ssl,sasl.mechanism=PLAIN,sasl.username=firstcome,"
+            f"ssl.ca.location={TLS}/{authority}"]
+
+
+class Mistakes(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.made = tempfile.TemporaryDirectory(prefix="firstcome-mistakes-")
+        cls.password = {}
+        for name, text in (("right", SECRET), ("wrong", WRONG)):
+            cls.password[name] = f"{cls.made.name}/{name}"
+            with open(cls.password[name], "w", encoding="utf-8") as file:
+                file.write(text + "\n")
+        sql(f"create database {DATABASE}", "mysql")
+        sql(f"create user '{DATABASE[-32:]}'@'%' identified by '{SECRET}'; grant all on {DATABASE}.* to '{DATABASE[-32:]}'@'%'")
+        must("topic", "create", "--journal", journal())
+        must("store", "migrate", "--store", store())
+
+    @classmethod
+    def tearDownClass(cls):
+        sql(f"drop database {DATABASE}; drop user '{DATABASE[-32:]}'@'%'")
+        cls.made.cleanup()
+
+    # What a process says and does.
+
+    def says(self, options, pattern, ready_reason=True, ends=None):
+        """One line in time. `ends`: and the exit code; `ready_reason`: and /readyz says the same."""
+        port = free_port()
+        command = [server.FIRSTCOME, "serve", *options, "--admin-listen", f"127.0.0.1:{port}"]
+        if "issuer" not in options:
+            command += ["--listen", "127.0.0.1:0"]
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                   text=True)
+        lines = []
+        reader = threading.Thread(target=lambda: lines.extend(iter(process.stdout.readline, "")), daemon=True)
+        reader.start()
+        try:
+            try:
+                said = server.wait_for(f"a line like {pattern}",
+                                       lambda: [line for line in list(lines) if re.search(pattern, line)], SAID_S_MAX)
+            except AssertionError as late:
+                raise AssertionError(f"{late}; it says {lines}") from None
+            self.assertEqual(len(said), 1, said)
+            if ends is not None:
+                self.assertEqual(process.wait(5), ends)
+            elif ready_reason:
+                def reason():
+                    answer = wire.request(port, "GET", "/readyz?verbose", admin=True)
+                    return answer.status == 503 and re.search(pattern, answer.text())
+                server.wait_for(f"/readyz is 503 and says {pattern}", reason, SAID_S_MAX)
+            return said[0]
+        finally:
+            process.terminate()
+            process.wait(30)
+            reader.join()
+            process.stdout.close()
+            everything = "".join(lines)
+            for secret in (SECRET, WRONG):
+                self.assertNotIn(secret, everything)
+
+    def api(self, *more, topic=None):
+        return ["--role", "api", "--journal", topic or journal(), "--gate", "none", *more]
+
+    def issuer(self, where=None, *more):
+        return ["--role", "issuer", "--journal", journal(), "--store", where or store(), *more]
+
+    def gated(self, gate, *more):
+        return ["--role", "api", "--journal", journal(), "--gate", gate, "--gate-prefix", NAME, *more]
+
+    # The journal.
+
+    def test_journal_at_a_wrong_port(self):
+        port = free_port()
+        self.says(self.api(topic=journal(brokers=f"127.0.0.1:{port}")), rf"127\.0\.0\.1:{port}.*refused.*--journal name it")
+
+    def test_journal_at_a_wrong_host(self):
+        self.says(self.api(topic=journal(brokers="nobody.invalid:9092")), r"nobody\.invalid:9092.*resolve.*--journal name it")
+
+    def test_journal_that_is_another_server(self):
+        self.says(self.api(topic=journal(brokers=MARIADB)), rf"{MARIADB}.*no Kafka broker.*--journal")
+
+    def test_journal_wants_tls(self):
+        self.says(self.api(topic=journal(brokers=KAFKA_SECURE)), rf"{KAFKA_SECURE}.*security\.protocol.*")
+
+    def test_journal_with_tls_and_password(self):
+        self.assertIn("is a journal", must("topic", "create", "--journal", journal(brokers=KAFKA_SECURE), *secure(),
+                                           "--journal-password-file", self.password["right"]))
+
+    def test_journal_with_a_wrong_password(self):
+        self.says(self.api(*secure(), "--journal-password-file", self.password["wrong"], topic=journal(brokers=KAFKA_SECURE)),
+                  rf"{KAFKA_SECURE}.*[Aa]uthentication.*--journal-password-file", ends=2)
+
+    def test_journal_of_another_authority(self):
+        self.says(self.api(*secure("other.pem"), "--journal-password-file", self.password["right"],
+                           topic=journal(brokers=KAFKA_SECURE)),
+                  rf"{KAFKA_SECURE}.*certificate.*ssl\.ca\.location", ends=2)
+
+    def test_journal_by_a_name_that_its_certificate_has_not(self):
+        brokers = "localhost:" + KAFKA_SECURE.split(":")[1]
+        self.says(self.api(*secure(), "--journal-password-file", self.password["right"], topic=journal(brokers=brokers)),
+                  rf"{brokers}.*certificate.*--journal", ends=2)
+
+    def test_topic_that_is_not_there(self):
+        self.says(self.api(topic=journal("nothing-of-that-name")), "no topic nothing-of-that-name.*firstcome topic create", ends=2)
+
+    def test_topic_of_somebody_else(self):
+        topic = NAME + "-foreign"
+        must("topic", "create", "--journal", journal(topic))
+        produce = ["kcat", "-P", "-b", KAFKA, "-t", topic, "-p", "0"]
+        subprocess.run(produce, input="an order of shoes", text=True, check=True)
+        port = free_port()
+        with server.Server("--role", "api", "--journal", journal(topic), "--gate", "none", "--admin-listen",
+                           f"127.0.0.1:{port}") as api:
+            api.admin_port = port
+            metrics = api.admin("GET", "/metrics").text()
+            self.assertIn("\nfirstcome_journal_skipped_total 1\n", metrics)
+
+    # The store.
+
+    def test_store_at_a_wrong_port(self):
+        port = free_port()
+        self.says(self.issuer(store(at=f"127.0.0.1:{port}")), rf"127\.0\.0\.1:{port}.*--store name it")
+
+    def test_store_that_is_another_server(self):
+        self.says(self.issuer(store(at=REDIS)), rf"{REDIS}.*--store name it")
+
+    def test_store_with_a_wrong_password(self):
+        self.says(self.issuer(store(DATABASE[-32:]), "--store-password-file", self.password["wrong"]),
+                  rf"{MARIADB}.*denied.*--store-password-file", ends=2)
+
+    def test_store_without_tls(self):
+        self.says(self.issuer(store(), "--store-tls-ca", f"{TLS}/ca.pem"), rf"{MARIADB}.*(TLS|SSL).*", ends=2)
+
+    def test_store_without_its_database(self):
+        self.says(self.issuer(store(database="not_there")), r"not_there.*CREATE DATABASE not_there", ends=2)
+
+    def test_store_without_its_tables(self):
+        sql("create database if not exists " + DATABASE + "_empty")
+        self.addCleanup(sql, f"drop database {DATABASE}_empty")
+        self.says(self.issuer(store(database=DATABASE + "_empty")), r"_empty.*firstcome store migrate", ends=2)
+
+    def test_store_of_another_schema(self):
+        tables = sql("show tables").split()
+        table = next(name for name in tables if "schema" in name or "version" in name)
+        now = sql(f"select max(version) from {table}").strip()
+        for version, says in (("0", "firstcome store migrate"), ("99", "newer firstcome|upgrade")):
+            with self.subTest(version=version):
+                sql(f"update {table} set version = {version}")
+                try:
+                    self.says(self.issuer(), says, ends=2)
+                finally:
+                    sql(f"update {table} set version = {now}")
+
+    def test_store_of_another_journal(self):
+        self.says(self.issuer(), "issuer at work", ready_reason=False)
+        self.assertEqual(sql("select count(*) from installation").strip(), "1")
+        other = NAME + "-other"
+        must("topic", "create", "--journal", journal(other))
+        self.says(["--role", "issuer", "--journal", journal(other), "--store", store()],
+                  "belongs to journal [0-9a-f]{32}, not to [0-9a-f]{32}.*start this process with the two", ends=2)
+
+    # The gate: without it claims go on, so the process serves, and says what a person must mend.
+
+    def test_gate_at_a_wrong_port(self):
+        port = free_port()
+        self.says(self.gated(f"redis://127.0.0.1:{port}"), rf"gate is away.*127\.0\.0\.1:{port}.*is gate right", ready_reason=False)
+
+    def test_gate_that_is_another_server(self):
+        self.says(self.gated(f"redis://{MARIADB}"), rf"{MARIADB}.*look at gate")
+
+    def test_gate_with_a_password_that_it_does_not_have(self):
+        self.says(self.gated(f"redis://{REDIS}", "--gate-password-file", self.password["wrong"]), rf"{REDIS}.*gate_password")
+
+    def test_gate_with_a_wrong_password(self):
+        name = DATABASE[-32:]
+        redis("ACL", "SETUSER", name, "on", f">{SECRET}", "~*", "+@all")
+        self.addCleanup(redis, "ACL", "DELUSER", name)
+        self.says(self.gated(f"redis://{name}@{REDIS}", "--gate-password-file", self.password["wrong"]),
+                  rf"{REDIS}.*(WRONGPASS|password).*gate_password")
+
+    def test_gate_of_another_authority(self):
+        self.says(self.gated(f"redis://{REDIS_TLS}", "--gate-tls-ca", f"{TLS}/other.pem"), rf"{REDIS_TLS}.*certificate.*gate_tls_ca")
+
+    def test_gate_by_a_name_that_its_certificate_has_not(self):
+        at = "localhost:" + REDIS_TLS.split(":")[1]
+        self.says(self.gated(f"redis://{at}", "--gate-tls-ca", f"{TLS}/ca.pem"), rf"{at}.*certificate")
+
+    def test_gate_that_evicts(self):
+        before = redis("CONFIG", "GET", "maxmemory-policy").split()[1]
+        redis("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+        self.addCleanup(redis, "CONFIG", "SET", "maxmemory-policy", before)
+        self.says(self.gated(f"redis://{REDIS}"), rf"evicts.*{REDIS}.*noeviction", ready_reason=False)
+
+    def test_gate_of_another_installation(self):
+        with server.Server(*self.gated(f"redis://{REDIS}")):
+            server.wait_for("the gate is taken", lambda: redis("--scan", "--pattern", NAME + "*"))
+        other = NAME + "-second"
+        must("topic", "create", "--journal", journal(other))
+        self.says(["--role", "api", "--journal", journal(other), "--gate", f"redis://{REDIS}", "--gate-prefix", NAME],
+                  rf"another installation uses .*{REDIS}.*set another gate_prefix")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
