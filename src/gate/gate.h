@@ -52,7 +52,8 @@ class GateAsker {
 ///
 ///   Filters    As many different users are `in` as the first ask of a campaign said that places are free; then others
 ///              are `full`.
-///   Again      Who was let through is `again`, until the gate forgets.
+///   Again      Who was let through is `again`, until the gate forgets. As long as there is room, `in` and `again` are
+///              right in number, and not always in whose they are.
 ///   Widened    Of those who widen one generation only the first raises the limit, by the places that it sees free;
 ///              each is told the generation that holds then.
 ///   Forgotten  After forget() nothing of the campaign is left, even while the gate has no memory to spare; the next
