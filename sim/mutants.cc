@@ -46,6 +46,11 @@ constexpr Listed listed[] = {
     {Mutant::no_widen, "no_widen", "nobody raises the gate's limit"},
     {Mutant::widen_without_generation, "widen_without_generation", "everybody who saw the same generation raises it"},
     {Mutant::again_waits, "again_waits", "`again` of the gate does not send a ticket"},
+    {Mutant::gate_waited_for, "gate_waited_for", "a claim does not go on without an answer of the gate"},
+    {Mutant::entry_elsewhere_counts, "entry_elsewhere_counts", "an entry counts in whichever partition it stands"},
+    {Mutant::catching_up_is_fresh, "catching_up_is_fresh", "old entries that are shown late make a desk fresh"},
+    {Mutant::store_read_once, "store_read_once", "an idle issuer does not look whether its rows are still there"},
+    {Mutant::rate_not_held_back, "rate_not_held_back", "rows of another issuer do not count against the rate"},
 };
 
 constexpr std::string_view page_begins =

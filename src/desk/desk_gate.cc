@@ -1,12 +1,13 @@
 // DESIGN
 //   A wait is asked about before its ticket is sent. `in`, `again` or no answer: its ticket is sent. `full`: it stays
-//   without one, in the room's list, until the seal, the closing, an effect on its user or its own time ends it; or until
-//   the gate's generation is another one, when the list asks again, a batch at a time as long as nobody is told `full`.
+//   without one, in the room's list, until the seal, the closing, an effect on its user or its own time ends it; or
+//   until the gate's generation is another one, when the list asks again, a batch at a time as long as nobody is told
+//   `full`.
 //
 //   The gate counts who was let through, not who won: a ticket that was let through and lost (its process died) burns a
-//   place of the gate. So when it says `full`, the campaign takes claims and no rank was taken for a second, what it holds
-//   back is needed: widen, by the places that are free. The journal's news decide that, since they say that everything up
-//   to now has been shown. Of many desks that see the same generation the first one widens.
+//   place of the gate. So when it says `full`, the campaign takes claims and no rank was taken for a second, what it
+//   holds back is needed: widen, by the places that are free. The journal's news decide that, since they say that
+//   everything up to now has been shown. Of many desks that see the same generation the first one widens.
 #include <algorithm>
 
 #include "base/mutant.h"
@@ -46,8 +47,8 @@ void Desk::gated(std::string_view campaign_id, std::uint64_t generation, std::sp
   bool is_full = false;
   for (const GateAnswer& answer : answers) {
     counters_.gate_answers[static_cast<int>(answer.admission)].fetch_add(1, std::memory_order_relaxed);
-    const bool is_refused = answer.admission == Admission::full ||
-                            (answer.admission == Admission::again && mutant(Mutant::again_waits));
+    const bool is_refused =
+        answer.admission == Admission::full || (answer.admission == Admission::again && mutant(Mutant::again_waits));
     is_full |= is_refused;
     if (!room) continue;
     const auto found = room->waits.find(answer.user);
@@ -78,7 +79,7 @@ void Desk::gate_failed(std::string_view campaign_id, std::span<const Ask> asks, 
 /// Without an answer of the gate.
 void Desk::go_past(const Campaign* campaign, const User& user, AskNumber number) {
   Room* const room = find_room(campaign);
-  if (!room) return;
+  if (!room || mutant(Mutant::gate_waited_for)) return;
   const auto found = room->waits.find(user);
   if (found == room->waits.end() || found->second.ask == 0 || found->second.ask != number) return;
   counters_.gate_bypasses.fetch_add(1, std::memory_order_relaxed);

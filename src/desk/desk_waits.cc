@@ -9,6 +9,7 @@ namespace firstcome {
 
 /// Says nothing about freshness: who was away catches up with old entries.
 void Desk::applied(std::span<const Effect> effects) {
+  if (mutant(Mutant::catching_up_is_fresh)) heard_at_.store(clock_.uptime(), std::memory_order_relaxed);
   // Effects of one campaign mostly come in a row: its room is looked for once.
   const Campaign* campaign = nullptr;
   Room* room = nullptr;
