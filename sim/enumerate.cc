@@ -45,16 +45,6 @@ class Search {
     if (is_new) {
       const auto depth = static_cast<std::uint16_t>(parent == none ? 0 : states_[parent].depth + 1);
       states_.push_back({.parent = parent, .step = step, .depth = depth});
-      if (getenv("DBG") && states_.size() % 20000 == 0) {
-        fprintf(stderr, "%zu depth %d\n", states_.size(), depth);
-        if (states_.size() % 100000 == 0) {
-          TinyWorld w(size_);
-          for (auto& st : way_to(found->second)) {
-            fprintf(stderr, "  %s\n", w.describe(st).c_str());
-            w.take(st);
-          }
-        }
-      }
       frontier_[static_cast<std::size_t>(world.faults())].push_back(found->second);
     }
     return found->second;
@@ -80,7 +70,9 @@ class Search {
     Enumerated& level = found_.levels.back();
     level.longest = std::max<std::uint64_t>(level.longest, way.size());
     if (world->is_done()) states_[from].fair = from;
+    const bool spares = level.faults > 0 && way.size() >= size_.second_fault_within;
     for (std::size_t i = 0; i < steps.size(); ++i) {
+      if (spares && is_fault(steps[i].kind)) break;  // they come last
       if (i > 0) world = walk(way);
       world->take(steps[i]);
       ++level.steps;

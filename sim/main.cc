@@ -146,6 +146,10 @@ int main_of(int argc, char** argv) {
       ->check(CLI::Range(0, 3))
       ->capture_default_str()
       ->needs(tiny);
+  app.add_option("--second-within", options.tiny.second_fault_within,
+                 "With --enumerate: the second fault strikes within so many steps")
+      ->capture_default_str()
+      ->needs(tiny);
   CLI11_PARSE(app, argc, argv);
   if ((seed->count() > 0 || options.enumerates) && mutant->count() > 0 && !become_mutant(options.mutant)) return 1;
   if (options.enumerates) return run_enumeration(options.tiny);

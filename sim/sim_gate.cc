@@ -73,6 +73,7 @@ void SimGate::send() {
 
 /// The call runs, whatever became of who sent it.
 void SimGate::reach(const CampaignId& campaign, const Batch& batch) {
+  if (is_gone()) return world_.saw(Happening::gate_gone);
   filter_.arrive(campaign, side_);
   const bool lies_full = world_.strikes(Happening::gate_lies_full);
   const bool lies_in = !lies_full && world_.strikes(Happening::gate_lies_in);
@@ -110,6 +111,7 @@ void SimGate::give_up(const CampaignId& campaign, std::vector<Ask> asks) {
 void SimGate::widen(const CampaignId& campaign, std::uint64_t generation, std::uint32_t places) {
   if (world_.strikes(Happening::gate_ask_lost)) return;
   world_.after(network(), [this, campaign, generation, places] {
+    if (is_gone()) return;
     filter_.arrive(campaign, side_);
     answer(campaign, filter_.widen(generation, places), {}, network());
   });

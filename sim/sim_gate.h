@@ -68,6 +68,7 @@ class SimGate final : public Gate {
   void reach(const CampaignId& campaign, const Batch& batch);
   void answer(const CampaignId& campaign, std::uint64_t generation, std::vector<GateAnswer> answers, Micros after);
   void give_up(const CampaignId& campaign, std::vector<Ask> asks);
+  bool is_gone() const { return plan_.gate_gone_at && world_.now() >= *plan_.gate_gone_at; }
   Micros network() { return world_.dice.between(30, 1500); }
 
   World& world_;

@@ -126,7 +126,6 @@ struct TinyWorld::Api {
   CodePort codes{*this};
   std::unique_ptr<Desk> desk;
   std::size_t applied = 0;  // of the log
-  std::vector<Effect> untold;
   ClaimNumber last_claim = 0;
 };
 
@@ -217,15 +216,12 @@ std::size_t TinyWorld::tickets_under_way() const {
 }
 
 bool TinyWorld::is_quiet() const {
-  return network_.empty() && std::ranges::all_of(apis_, [&](const auto& api) {
-           return api->applied == log_.size() && api->untold.empty();
-         });
+  return network_.empty() && std::ranges::all_of(apis_, [&](const auto& api) { return api->applied == log_.size(); });
 }
 
 bool TinyWorld::can_arrive(const Message& message) const {
   if (message.kind != Message::Kind::ticket) return true;
-  return std::ranges::all_of(
-      apis_, [&](const auto& api) { return log_.size() - api->applied + api->untold.size() < size_.unseen_max; });
+  return std::ranges::all_of(apis_, [&](const auto& api) { return log_.size() - api->applied < size_.unseen_max; });
 }
 
 std::vector<std::size_t> TinyWorld::messages_in_order() const {
@@ -239,18 +235,18 @@ std::vector<Step> TinyWorld::steps() const {
   using enum Step::Kind;
   std::vector<Step> steps;
   for (std::uint8_t api = 0; api < apis_.size(); ++api) {
-    if (!apis_[api]->untold.empty()) steps.push_back({tell, 0, api});
     if (apis_[api]->applied < log_.size()) steps.push_back({show, 0, api});
   }
   const auto order = messages_in_order();
   for (const std::size_t message : order) {
     if (can_arrive(network_[message])) steps.push_back({deliver, static_cast<std::uint8_t>(message), 0});
   }
-  // At one api first, as the fair scheduler takes it; then at the others.
+  // The last user asks anywhere, the others at an api of their own; first where the fair scheduler sends them.
   for (std::uint8_t far = 0; far < apis_.size(); ++far) {
     for (std::uint8_t user = 0; user < people_.size() && tickets_under_way() < size_.tickets_max; ++user) {
       const auto api = static_cast<std::uint8_t>((user + far) % apis_.size());
-      if (people_[user].state == Person::State::asks) steps.push_back({Step::Kind::ask, user, api});
+      const bool goes_there = far == 0 || user + 1U == people_.size();
+      if (people_[user].state == Person::State::asks && goes_there) steps.push_back({Step::Kind::ask, user, api});
     }
   }
   if (is_done()) return steps;
@@ -305,11 +301,10 @@ void TinyWorld::take(const Step& step) {
       network_.erase(network_.begin() + step.subject);
       return deliver(message);
     }
-    case Step::Kind::show:
-      api.untold.push_back(api.standings.apply(log_[api.applied++]));
-      return;
-    case Step::Kind::tell:
-      return api.desk->applied(std::exchange(api.untold, {}));
+    case Step::Kind::show: {
+      const Effect effect = api.standings.apply(log_[api.applied++]);
+      return api.desk->applied({&effect, 1});
+    }
     case Step::Kind::tick:
     case Step::Kind::late:
     case Step::Kind::very_late:
@@ -416,11 +411,6 @@ std::uint64_t TinyWorld::state() const {
   }
   out(255);
   for (const auto& api : apis_) {
-    for (const Effect& effect : api->untold) {
-      out(static_cast<std::uint64_t>(effect.kind));
-      out(number_of(effect.user));
-    }
-    out(254);
     for (std::size_t i = api->applied; i < log_.size(); ++i) out(number_of(std::get<Ticket>(log_[i].entry).user));
     out(253);
     DeskView::write(*api->desk, api->campaign(), name, out);
@@ -448,9 +438,7 @@ std::string TinyWorld::describe(const Step& step) const {
     case Step::Kind::deliver:
       return message() + " arrives";
     case Step::Kind::show:
-      return api + " applies an entry";
-    case Step::Kind::tell:
-      return api + "'s desk hears of it";
+      return api + " is shown an entry";
     case Step::Kind::tick:
       return api + ": claims run out of time";
     case Step::Kind::long_tick:

@@ -19,8 +19,7 @@ struct Step {
   enum class Kind : std::uint8_t {
     ask,        ///< the user `subject` asks at `api`
     deliver,    ///< a message arrives
-    show,       ///< an api applies the next entry of the journal
-    tell,       ///< ... and its desk hears of it
+    show,       ///< an api is shown the next entry of the journal
     tick,       ///< an api's claims run out of time, while nothing is under way
     long_tick,  ///< a second passes, in which nothing is under way, and the journal's news comes to all
     // Faults.
@@ -47,8 +46,9 @@ struct TinySize {
   int apis = 2;
   std::uint32_t quota = 2;
   int faults = 2;
-  std::size_t tickets_max = 3;  ///< in the network at once; then nobody asks
-  std::size_t unseen_max = 3;   ///< entries that an api has not been shown; then no ticket arrives
+  std::size_t second_fault_within = 4;  ///< steps; the first one strikes anywhere
+  std::size_t tickets_max = 3;          ///< in the network at once; then nobody asks
+  std::size_t unseen_max = 3;           ///< entries that an api has not been shown; then no ticket arrives
 };
 
 /// Two places, three users, two apis with the real desks and standings, a gate and a journal; no chance in it: each

@@ -36,7 +36,9 @@ bool Desk::ask(Room& room, const User& user, Wait& wait) {
     return false;
   }
   wait.ask = number;
-  asks_.push_back({clock_.uptime() + limits_.gate_bypass_ms_max, room.campaign, user, number});
+  // No later than the claim: else a silent gate would keep everybody's ticket back for ever.
+  const Millis most = std::min(limits_.gate_bypass_ms_max, limits_.wait_ms_max);
+  asks_.push_back({clock_.uptime() + most, room.campaign, user, number});
   return true;
 }
 

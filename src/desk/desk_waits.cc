@@ -168,8 +168,8 @@ void Desk::leave(ClaimNumber number) {
   drop_if_empty(left.campaign);
 }
 
+/// Tickets first: a claim whose time is over together with that of the gate, or of its ticket, leaves one behind.
 void Desk::tick() {
-  end_claims();
   end_asks();
   end_flights();
   std::vector<const Campaign*> campaigns;
@@ -179,6 +179,7 @@ void Desk::tick() {
     send_queued(room);
     drop_if_empty(campaign);
   }
+  end_claims();
   flush();
 }
 
