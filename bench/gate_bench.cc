@@ -31,7 +31,8 @@ double cpu_of(HandRedis& redis) {
 
 void clear(HandRedis& redis, const RedisKeys& keys) { redis.command({"UNLINK", keys.meta, keys.users}); }
 
-/// One call after the other, each of `batch` users: as many places as claims (all are in), or one (all but one are full).
+/// One call after the other, each of `batch` users: as many places as claims (all are in), or one (all but one are
+/// full).
 void by_hand(HandRedis& redis, std::size_t batch, std::uint32_t places) {
   const RedisKeys keys("firstcome-bench", "bench");
   clear(redis, keys);

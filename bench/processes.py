@@ -1,7 +1,6 @@
 """What is measured, each in a process of its own on the first core, and the load on the second one."""
 
 import concurrent.futures
-import contextlib
 import http.client
 import json
 import os
@@ -33,8 +32,8 @@ def wait_for(what, condition, seconds=START_S_MAX):
     return value
 
 
-def on_core(core):
-    return lambda: os.sched_setaffinity(0, {core})
+def on_core(*cores):
+    return lambda: os.sched_setaffinity(0, cores)
 
 
 def ask(port, method, path, body=None):
@@ -59,16 +58,24 @@ def whole_bytes(answer):
 
 
 class Process:
-    """A server on the server's core. Leaving ends it, by its pid."""
+    """A server, on the server's core if it is not told otherwise. Leaving ends it, by its pid."""
 
-    def __init__(self, command, log):
+    started = []  # all; who fails before he is entered is ended by stop_all
+
+    def __init__(self, command, log, cores=(SERVER_CORE,)):
         self.log = log
         with open(log, "wb") as errors:
             self.process = subprocess.Popen(
                 [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors,
-                preexec_fn=on_core(SERVER_CORE),
+                preexec_fn=on_core(*cores),
             )
         self.pid = self.process.pid
+        Process.started.append(self)
+
+    @staticmethod
+    def stop_all():
+        for process in Process.started:
+            process.stop()
 
     def __enter__(self):
         return self
@@ -106,20 +113,25 @@ class Process:
         return int(re.search(r"VmRSS:\s+(\d+) kB", pathlib.Path(f"/proc/{self.pid}/status").read_text())[1]) * 1024
 
 
+USERS_LISTENER = ["--listen", "127.0.0.1:0", "--loops", 1, "--connections-max", 12000]
+
+
 class Firstcome(Process):
     """`firstcome serve` with one loop, and whatever else it does on the same core."""
 
     def __init__(self, folder, *options):
         folder.mkdir(exist_ok=True)
         self.data = folder / "data"
-        super().__init__(
-            [FIRSTCOME, "serve", "--data", self.data, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--loops",
-             1, "--connections-max", 12000, *options], folder / "server.log",
-        )
-        ready = r"is ready: .*\n\s*users ask\s+http://127\.0\.0\.1:(\d+)\n\s*operators\s+http://127\.0\.0\.1:(\d+)\n"
+        self.serve(folder / "server.log", ["--data", self.data, *USERS_LISTENER, *options])
+
+    def serve(self, log, options, cores=(SERVER_CORE,)):
+        """Starts it and waits until it is ready. An issuer has no listener for users, and no port then."""
+        began = time.monotonic()
+        Process.__init__(self, [FIRSTCOME, "serve", "--admin-listen", "127.0.0.1:0", *options], log, cores)
+        ready = r"is ready: .*\n(?:\s*users ask\s+http://127\.0\.0\.1:(\d+)\n)?\s*operators\s+http://127\.0\.0\.1:(\d+)\n"
         found = wait_for("the server is ready", lambda: self.alive() and re.search(ready, self.said()))
-        self.cpu_until_ready = self.cpu()
-        self.port, self.admin_port = int(found[1]), int(found[2])
+        self.seconds_until_ready, self.cpu_until_ready = time.monotonic() - began, self.cpu()
+        self.port, self.admin_port = int(found[1] or 0), int(found[2])
 
     def create(self, campaigns, quota, **terms):
         """`lunch`, or as many as are named c00000 on: several at once, so that they share commits."""
@@ -161,7 +173,11 @@ winners_from = 90_000_000
 
 def verify(data):
     """Every promise, on the folder; returns the CPU seconds that it took."""
-    command = [str(FIRSTCOME), "verify", "--data", str(data), "--json"]
+    return verify_at("--data", data)
+
+
+def verify_at(*place):
+    command = [str(FIRSTCOME), "verify", *(str(word) for word in place), "--json"]
     run = subprocess.Popen(command, stdout=subprocess.PIPE, preexec_fn=on_core(SERVER_CORE))
     told = run.stdout.read()
     _, status, spent = os.wait4(run.pid, 0)
@@ -183,58 +199,6 @@ class Floor(Process):
             raise Broken(f"the floor did not start: {self.said()}")
 
 
-NGINX = """
-daemon off;
-worker_processes 1;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log warn;
-events {{ worker_connections 16384; }}
-http {{
-  access_log off;
-  server_tokens off;
-  keepalive_requests 1000000000;
-  default_type application/problem+json;
-  client_body_temp_path {folder}/body;
-  proxy_temp_path {folder}/proxy;
-  fastcgi_temp_path {folder}/fastcgi;
-  uwsgi_temp_path {folder}/uwsgi;
-  scgi_temp_path {folder}/scgi;
-  server {{
-    listen 127.0.0.1:{port} backlog=4096;
-    location / {{ return {status} '{body}'; }}
-  }}
-}}
-"""
-
-
-class Nginx(Process):
-    """One worker that answers with a constant from memory: the status and the number of bytes of `answer`."""
-
-    def __init__(self, folder, answer):
-        folder.mkdir(exist_ok=True)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        status_line, body = answer.split(b"\r\n", 1)[0].decode(), answer.split(b"\r\n\r\n", 1)[1].decode()
-        head = (f"{status_line}\r\nServer: nginx\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\nContent-Type: application/problem+json"
-                f"\r\nContent-Length: {len(body)}\r\nConnection: keep-alive\r\n\r\n")
-        body = body.ljust(len(answer) - len(head))[: len(answer) - len(head)]
-        settings = NGINX.format(folder=folder, port=self.port, status=status_line.split()[1], body=body)
-        (folder / "nginx.conf").write_text(settings)
-        super().__init__(["nginx", "-p", folder, "-c", folder / "nginx.conf"], folder / "nginx.log")
-        children = pathlib.Path(f"/proc/{self.pid}/task/{self.pid}/children")
-        worker = wait_for("nginx has its worker", lambda: self.alive() and children.read_text().split())
-        wait_for("nginx listens", self._listens)
-        self.pid = int(worker[0])  # whose CPU counts; stop() ends the master, which ends the worker
-        told = ask(self.port, "POST", "/v1/campaigns/lunch/claims")
-        if len(told) != len(answer) or not told.startswith(status_line.encode()):
-            raise Broken(f"nginx answers {told} where {answer} would be as long")
-
-    def _listens(self):
-        with contextlib.suppress(ConnectionRefusedError):
-            return socket.create_connection(("127.0.0.1", self.port)).close() is None
-
-
 class Run:
     """What came of one load: `cpu` seconds of the server, wall `seconds`, answers, latencies."""
 
@@ -246,28 +210,51 @@ class Run:
         self.per_second = self.answers / self.seconds
 
 
+class Load:
+    """The load, connected and warm. go() sends its claims; result() is what it told when all were answered."""
+
+    def __init__(self, port, cores=(LOAD_CORE,), spin=LOAD_CORE != SERVER_CORE, **options):
+        command = [str(LOAD), "--port", str(port), "--spin", str(int(spin))]
+        for name, value in options.items():
+            command += ["--" + name.replace("_", "-"), str(value)]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=on_core(*cores))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
+
+    def _line(self):
+        return self.process.stdout.readline() or self._broken()
+
+    def _broken(self):
+        raise Broken(self.process.stderr.read())
+
+    def wait_until_warm(self):
+        self._line()
+
+    def go(self):
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+
+    def result(self):
+        return json.loads(self._line())
+
+    def end(self):
+        self.process.communicate(timeout=30)
+
+
 def load(server, **options):
     """Runs `load` against the server; every answer is checked there."""
-    command = [str(LOAD), "--port", str(server.port), "--spin", str(int(LOAD_CORE != SERVER_CORE))]
-    for name, value in options.items():
-        command += ["--" + name.replace("_", "-"), str(value)]
-    process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        preexec_fn=on_core(LOAD_CORE),
-    )
-    try:
-        if process.stdout.readline() != "ready\n":
-            raise Broken(process.stderr.read())
+    with Load(server.port, **options) as process:
+        process.wait_until_warm()
         before = server.cpu()
-        process.stdin.write("\n")
-        process.stdin.flush()
-        told = process.stdout.readline()
+        process.go()
+        told = process.result()
         spent = server.cpu() - before
-        if not told:
-            raise Broken(process.stderr.read())
-        process.communicate(timeout=30)
-        return Run(json.loads(told), spent)
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
+        process.end()
+        return Run(told, spent)

@@ -6,7 +6,8 @@ import re
 import shutil
 import subprocess
 
-from processes import (BUILD, SERVER_CORE, Broken, Firstcome, Floor, Nginx, ask, load, on_core, verify)
+from nginx import Nginx
+from processes import (BUILD, SERVER_CORE, Broken, Firstcome, Floor, ask, load, on_core, verify)
 from table import Limit, Line
 
 MIB = 1 << 20

@@ -37,7 +37,7 @@ class Line:
 
     def __post_init__(self):
         beside = self.peer or self.floor
-        if beside and not self.ratio:
+        if beside and self.ratio is None:
             self.ratio = [ours / other for ours, other in zip(self.ours, beside)]
 
     @property

@@ -23,6 +23,9 @@ class Table(unittest.TestCase):
         self.assertEqual(Line("claim", [1, 4], [2, 4]).ratio, [0.5, 1])
         self.assertEqual(Line("win", [3, 4], None, [2, 4]).ratio, [1.5, 1])
 
+    def test_a_ratio_that_says_nothing_is_left_out(self):
+        self.assertNotIn("0.50", render([Line("claim", [1], [2], ratio=[])]))
+
     def test_more_is_better_the_other_way_round(self):
         self.assertTrue(Line("wins", [5], None, [10], at_least=Limit("ratio", ">=", 0.6, ">= 0.6 x")).broken)
         self.assertFalse(Line("wins", [6], None, [10], at_least=Limit("ratio", ">=", 0.6, ">= 0.6 x")).broken)

@@ -142,14 +142,16 @@ struct Server {
   Position position = 0;
   Loop loop{system_clock};
   HeaderIdentity identity{"X-User", {*Network::parse("127.0.0.0/8")}};
-  Desk desk{0, standings, journal, nullptr, clock, random, {}, [this](ClaimNumber number, const Answer& answer) {
-              users_routes.deliver(number, answer);
-            }};
+  Desk desk{0,       standings,
+            journal, nullptr,
+            clock,   random,
+            {},      [this](ClaimNumber number, const Answer& answer) {
+              users_routes.deliver(number, answer); }};
   OperatorDesk operator_desk{1, standings, journal, clock, {.campaigns_max = 500}};
   Issuer issuer{standings, store, journal, clock, {}};
   PublicRoutes users_routes{
       {.loop = loop, .desk = desk, .standings = standings, .identity = identity, .clock = clock, .readiness = [] {
-         return std::vector<std::string>{};
+         return Readiness{};
        }}};
   AdminRoutes operators_routes{{.loop = loop,
                                 .desk = operator_desk,
@@ -163,7 +165,7 @@ struct Server {
                                       return true;
                                     },
                                 .metrics = [] { return std::string("firstcome_build_info 1\n"); },
-                                .readiness = [] { return std::vector<std::string>{"starting"}; }}};
+                                .readiness = [] { return Readiness{.reasons = {"starting"}, .standings = {}}; }}};
   Noting noting_users{"users", users_routes};
   Noting noting_operators{"operators", operators_routes};
   std::array<std::uint16_t, 2> ports{};

@@ -39,7 +39,6 @@ constexpr Listed listed[] = {
     {Mutant::progress_beyond_written, "progress_beyond_written", "progress runs ahead of the coupons"},
     {Mutant::sold_out_at_full, "sold_out_at_full", "sold_out when the tickets in hand fill the quota"},
     {Mutant::closed_before_sealed, "closed_before_sealed", "closed is told before sealed, and before the winner"},
-    {Mutant::commit_assumed, "commit_assumed", "a commit with an unknown outcome is taken for done"},
     {Mutant::unknown_kind_skipped, "unknown_kind_skipped", "an entry of a newer kind is skipped"},
     {Mutant::applied_again, "applied_again", "an applied position is applied again"},
     {Mutant::early_due_counts, "early_due_counts", "a due closing counts before closes_at"},

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <thread>
 
+#include "app/adapters.h"
 #include "app/issuer_thread.h"
 #include "app/metrics_page.h"
 #include "app/news.h"
@@ -18,9 +19,6 @@
 #include "http/starting_routes.h"
 #include "identity/identity.h"
 #include "issuer/issuer.h"
-#include "journal/sqlite_journal.h"
-#include "sqlite/data_folder.h"
-#include "store/sqlite_store.h"
 
 namespace firstcome {
 namespace {
@@ -29,6 +27,7 @@ namespace {
 struct Lane {
   std::unique_ptr<http::Loop> loop;
   std::unique_ptr<http::StartingRoutes> front;  // what the listener talks to; passes on to `routes` when there are any
+  std::unique_ptr<Gate> gate;                   // or none
   std::unique_ptr<Desk> desk;
   std::unique_ptr<http::PublicRoutes> routes;
   std::thread thread;
@@ -76,7 +75,7 @@ Result<std::unique_ptr<Identity>> identity_of(const Settings& settings) {
 }  // namespace
 
 struct Server::Parts {
-  explicit Parts(const Settings& given) : settings(given) {}
+  explicit Parts(const Settings& given) : settings(given), adapters(Adapters::of(settings, clock, random)) {}
 
   const Settings settings;
   SystemClock clock;
@@ -89,12 +88,10 @@ struct Server::Parts {
   std::unique_ptr<http::StartingRoutes> admin_front;
 
   std::unique_ptr<Identity> identity;
-  std::unique_ptr<sqlite::DataFolder> folder;
+  std::unique_ptr<Adapters> adapters;
   std::unique_ptr<Standings> standings;
   std::unique_ptr<News> news;
-  std::unique_ptr<SqliteJournal> journal;
-  std::unique_ptr<SqliteStore> store;
-  std::unique_ptr<Issuer> issuer;
+  std::unique_ptr<Issuer> issuer;  // none where this process does not issue
   std::unique_ptr<IssuerThread> issuer_thread;
   std::unique_ptr<OperatorDesk> operator_desk;
   std::unique_ptr<http::AdminRoutes> admin_routes;
@@ -102,36 +99,42 @@ struct Server::Parts {
   Result<void> listen();
   Result<void> open_data();
   void close_data();
-  void connect();
+  Result<void> connect();
+  void start_issuing(std::uint32_t author);
   void go_live();
-  std::vector<std::string> not_ready();
+  http::Readiness readiness();
   void drain(Millis longest);
 };
 
 Result<void> Server::Parts::listen() {
-  const std::size_t loops = settings.loop_count();
-  auto users = http::open_listening(settings.listen.host, settings.listen.port, loops);
-  if (!users) return fail(std::move(users.error()).within("--listen"));
+  const std::size_t loops = settings.serves() ? settings.loop_count() : 1;
+  std::vector<http::Descriptor> users;
+  if (settings.serves()) {
+    auto listening = http::open_listening(settings.listen.host, settings.listen.port, loops);
+    if (!listening) return fail(std::move(listening.error()).within("--listen"));
+    users = std::move(listening->sockets);
+    public_address = Address{settings.listen.host, listening->port}.text();
+  }
   auto operators = http::open_listening(settings.admin_listen.host, settings.admin_listen.port, 1);
   if (!operators) return fail(std::move(operators.error()).within("--admin-listen"));
-  public_address = Address{settings.listen.host, users->port}.text();
   admin_address = Address{settings.admin_listen.host, operators->port}.text();
-  const auto readiness = [this] { return not_ready(); };
+  const auto ask_readiness = [this] { return readiness(); };
   const std::size_t connections = std::max<std::size_t>(settings.connections_max / loops, 1);
   lanes.reserve(loops);  // their addresses are handed out
   for (std::size_t i = 0; i < loops; ++i) {
     Lane& lane = lanes.emplace_back();
     lane.loop = std::make_unique<http::Loop>(clock);
-    lane.front = std::make_unique<http::StartingRoutes>(readiness);
-    lane.loop->listen(std::move(users->sockets[i]), *lane.front, limits_of(settings, connections));
+    lane.front = std::make_unique<http::StartingRoutes>(ask_readiness);
+    if (!users.empty()) lane.loop->listen(std::move(users[i]), *lane.front, limits_of(settings, connections));
   }
-  admin_front = std::make_unique<http::StartingRoutes>(readiness);
+  admin_front = std::make_unique<http::StartingRoutes>(ask_readiness);
   lanes[0].loop->listen(std::move(operators->sockets[0]), *admin_front,
                         limits_of(settings, limits::admin_connections_max));
   // A tick finds the desks once they are there: both are set on the loop's own thread.
   for (Lane& lane : lanes) {
     lane.loop->on_tick([this, &lane, count = 0U]() mutable {
       if (!lane.routes) return;
+      if (lane.gate) lane.gate->tick();
       lane.desk->tick();
       if (&lane != &lanes[0]) return;
       operator_desk->tick();
@@ -145,39 +148,33 @@ Result<void> Server::Parts::listen() {
 }
 
 Result<void> Server::Parts::open_data() {
-  if (!folder) {
-    auto held = sqlite::DataFolder::hold(settings.data, clock);
-    if (!held) return fail(held.error());
-    folder = std::make_unique<sqlite::DataFolder>(std::move(*held));
-  }
   reasons.set("reading the journal");
   standings = std::make_unique<Standings>(random.next());
   news = std::make_unique<News>(*standings);
-  auto opened = SqliteJournal::open({.folder = settings.data, .clock = clock, .random = random});
-  if (!opened) return fail(opened.error());
-  journal = std::move(*opened);
-  auto store_opened = SqliteStore::open({.folder = settings.data, .clock = clock});
-  if (!store_opened) return fail(store_opened.error());
-  store = std::move(*store_opened);
-  connect();
-  if (auto started = journal->start(*news); !started) return fail(started.error());
-  if (auto fits = issuer->check(); !fits) return fail(fits.error());
-  return {};
+  if (auto opened = adapters->open(); !opened) return opened;
+  if (auto connected = connect(); !connected) return connected;
+  if (auto started = adapters->journal().start(*news); !started) return started;
+  return issuer ? issuer->check() : Result<void>{};
 }
 
 /// Everybody hears the news: each desk on its loop, the operators' desk on the first one, the issuer by a prod.
-void Server::Parts::connect() {
+Result<void> Server::Parts::connect() {
+  Journal& journal = adapters->journal();
   const auto loops = static_cast<std::uint32_t>(lanes.size());
   const std::uint32_t operators = loops, issuing = loops + 1;
   const DeskLimits limits{.wait_ms_max = settings.wait_ms_max,
                           .in_flight_ms_max = settings.in_flight_ms_max,
                           .stale_ms_max = settings.stale_ms_max,
+                          .gate_bypass_ms_max = settings.gate_bypass_ms_max,
                           .in_flight_max = std::max<std::size_t>(settings.in_flight_max / loops, 1),
                           .waiting_claims_max = std::max<std::size_t>(settings.waiting_claims_max / loops, 1)};
   for (std::uint32_t i = 0; i < loops; ++i) {
     Lane& lane = lanes[i];
+    auto gate = adapters->make_gate(*lane.loop);
+    if (!gate) return fail(gate.error());
+    lane.gate = std::move(*gate);
     lane.desk = std::make_unique<Desk>(
-        i, *standings, *journal, nullptr, clock, random, limits,
+        i, *standings, journal, lane.gate.get(), clock, random, limits,
         [&lane](ClaimNumber number, const Answer& answer) { lane.routes->deliver(number, answer); });
     news->add({[&lane](Effects effects) {
                  lane.loop->post([&lane, effects = std::move(effects)] { lane.desk->applied(*effects); });
@@ -190,7 +187,7 @@ void Server::Parts::connect() {
                }});
   }
   operator_desk = std::make_unique<OperatorDesk>(
-      operators, *standings, *journal, clock,
+      operators, *standings, journal, clock,
       OperatorLimits{settings.quota_max, settings.places_max, settings.campaigns_max, settings.in_flight_ms_max});
   http::Loop& first = *lanes[0].loop;
   news->add({[this, &first](Effects effects) {
@@ -202,8 +199,14 @@ void Server::Parts::connect() {
                  operator_desk->append_failed(tags, fault);
                });
              }});
-  issuer = std::make_unique<Issuer>(*standings, *store, *journal, clock,
-                                    IssuerSettings{.author = issuing,
+  if (adapters->store()) start_issuing(issuing);
+  return {};
+}
+
+void Server::Parts::start_issuing(std::uint32_t author) {
+  issuer = std::make_unique<Issuer>(*standings, *adapters->store(), adapters->journal(), clock,
+                                    IssuerSettings{.holder = adapters->holder(),
+                                                   .author = author,
                                                    .issue_rate = settings.issue_rate,
                                                    .issue_rate_total = settings.issue_rate_total,
                                                    .parked_max = settings.parked_max});
@@ -211,23 +214,24 @@ void Server::Parts::connect() {
 }
 
 void Server::Parts::go_live() {
-  issuer_thread = std::make_unique<IssuerThread>(*issuer, *store);
+  if (issuer) issuer_thread = std::make_unique<IssuerThread>(*issuer, *adapters->store());
   news->go_live();  // before the first claim can be appended: nobody waits for news that are not told
-  const MetricsSources sources{.journal = *journal,
+  const MetricsSources sources{.adapters = *adapters,
                                .standings = *standings,
-                               .store = *store,
-                               .issuer = *issuer,
-                               .issuer_thread = *issuer_thread,
+                               .issuer = issuer.get(),
+                               .issuer_thread = issuer_thread.get(),
                                .operator_desk = *operator_desk,
-                               .data = settings.data};
+                               .news = *news};
   auto page = [this, sources] {
     std::vector<const http::Counters*> loops;
     std::vector<const Desk::Counters*> desks;
+    std::vector<Gate::Stats> gates;
     for (const Lane& lane : lanes) {
       loops.push_back(&lane.loop->counters());
       desks.push_back(&lane.desk->counters());
+      if (lane.gate) gates.push_back(lane.gate->stats());
     }
-    return metrics_page(sources, loops, desks, clock.now());
+    return metrics_page(sources, loops, desks, gates, clock);
   };
   admin_routes = std::make_unique<http::AdminRoutes>(http::AdminRoutes::Ports{
       .loop = *lanes[0].loop,
@@ -236,19 +240,22 @@ void Server::Parts::go_live() {
       .clock = clock,
       .token = settings.admin_token,
       .host = settings.admin_listen.host,
-      .ask_issuer = [this](IssuerThread::Work work) { return issuer_thread->ask(std::move(work)); },
+      .ask_issuer =
+          issuer ? http::AskIssuer([this](IssuerThread::Work work) { return issuer_thread->ask(std::move(work)); })
+                 : http::AskIssuer(),
       .metrics = page,
-      .readiness = [this] { return not_ready(); }});
+      .readiness = [this] { return readiness(); }});
   for (Lane& lane : lanes) {
     lane.loop->post([this, &lane] {
-      lane.desk->heard(clock.now());
+      if (const auto heard = news->heard_at()) lane.desk->heard(*heard);
+      if (lane.gate) lane.gate->start(*lane.desk);
       lane.routes =
           std::make_unique<http::PublicRoutes>(http::PublicRoutes::Ports{.loop = *lane.loop,
                                                                          .desk = *lane.desk,
                                                                          .standings = *standings,
                                                                          .identity = *identity,
                                                                          .clock = clock,
-                                                                         .readiness = [this] { return not_ready(); }});
+                                                                         .readiness = [this] { return readiness(); }});
       lane.front->set_next(lane.routes.get());
       if (&lane == &lanes[0]) admin_front->set_next(admin_routes.get());
     });
@@ -257,33 +264,39 @@ void Server::Parts::go_live() {
   ready = true;
 }
 
-std::vector<std::string> Server::Parts::not_ready() {
-  auto list = reasons.list();
-  if (!ready) return list;
+http::Readiness Server::Parts::readiness() {
+  http::Readiness now{.reasons = reasons.list(), .standings = {}};
+  if (!ready) return now;
+  now.standings = news->marks();
   for (const Lane& lane : lanes) {
     const auto why = lane.desk->why_not_fresh();
     if (!why) continue;
-    list.push_back(*why);
+    now.reasons.push_back(*why);
     break;  // one is enough: when the journal is silent, all say so
   }
-  if (issuer->counters().stopped) list.emplace_back("the issuer has stopped, and its log says why");
-  return list;
+  // One that is away is passed by; one that a person must mend is told.
+  const auto trouble = lanes[0].gate ? lanes[0].gate->trouble() : std::nullopt;
+  if (trouble) now.reasons.push_back("the gate: " + trouble->what);
+  if (issuer && issuer->counters().stopped) {
+    now.reasons.emplace_back("the issuer has stopped, and its log says why");
+  }
+  return now;
 }
 
 /// Undoes open_data(), whole or half done, so that it can be tried again.
 void Server::Parts::close_data() {
   if (issuer_thread) issuer_thread->stop();
-  if (journal) journal->stop();
+  adapters->stop_journal();
   issuer_thread.reset();
   issuer.reset();
-  store.reset();
   for (Lane& lane : lanes) {
     if (lane.routes) lane.routes.reset();  // the loop has ended then; before, its thread may be reading this pointer
     lane.desk.reset();
+    lane.gate.reset();
   }
   admin_routes.reset();
   operator_desk.reset();
-  journal.reset();
+  adapters->close();
   news.reset();
   standings.reset();
 }
@@ -332,6 +345,7 @@ Result<std::unique_ptr<Server>> Server::start(const Settings& settings) {
 }
 
 std::string Server::public_address() const { return parts_->public_address; }
+std::string Server::place() const { return parts_->adapters->describe(); }
 std::string Server::admin_address() const { return parts_->admin_address; }
 
 bool Server::is_new() const { return parts_->standings->campaigns().empty(); }

@@ -8,7 +8,8 @@
 
 namespace firstcome {
 
-/// One running firstcome: listeners, desks, journal, standings, issuer, store, in the embedded form.
+/// One running firstcome: listeners, desks, journal, standings, issuer, store. By its role it serves users, issues
+/// coupons, or does both; its adapters are in its own process, or on servers that several processes share.
 ///
 /// Started from the outside in (listeners first, so that /readyz can say what is still missing), stopped from the
 /// outside in (first no more claims, then what is in flight, then the journal, then the store).
@@ -24,10 +25,11 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  std::string public_address() const;  ///< with the real port, where 0 was asked for
+  std::string public_address() const;  ///< with the real port, where 0 was asked for; empty: it serves no users
   std::string admin_address() const;
   bool is_new() const;          ///< no campaign was ever made here
   std::string summary() const;  ///< "3 campaigns, 120 winners"
+  std::string place() const;    ///< where everything is kept, a line for each part
 
   /// Refuses new claims, answers what is in flight (at most drain_ms_max), closes the files. Coupons that are owed then
   /// are written after the next start. Idempotent.

@@ -30,9 +30,13 @@ const Failpoint& chosen() {
 
 bool failpoint_is_set() { return !chosen().name.empty(); }
 
-void reach_failpoint(std::string_view name) {
+bool failpoint_strikes(std::string_view name) {
   static std::atomic<std::int64_t> reached{0};
-  if (name == chosen().name && ++reached == chosen().count) std::raise(SIGKILL);
+  return failpoint_is_set() && name == chosen().name && ++reached == chosen().count;
+}
+
+void reach_failpoint(std::string_view name) {
+  if (failpoint_strikes(name)) std::raise(SIGKILL);
 }
 
 }  // namespace firstcome

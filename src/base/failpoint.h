@@ -11,6 +11,10 @@ namespace firstcome {
 bool failpoint_is_set();
 void reach_failpoint(std::string_view name);
 
+/// The same, for a point where something else is broken than the process: true when it is reached for the count-th
+/// time.
+bool failpoint_strikes(std::string_view name);
+
 inline void failpoint(std::string_view name) {
   static const bool set = failpoint_is_set();
   if (set) reach_failpoint(name);

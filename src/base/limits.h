@@ -32,13 +32,13 @@ inline constexpr std::size_t waiting_claims_max_default = 65536;  // claims that
 inline constexpr milliseconds stale_ms_max_default{5000};         // without news from the journal for longer: 503
 inline constexpr milliseconds gate_bypass_ms_max_default{100};    // no answer from the gate by then: on without it
 inline constexpr std::size_t gate_batch_max = 64;                 // users in one call of the gate
-inline constexpr std::size_t gate_asks_max = 16384;               // users that wait for the gate, per loop; beyond: past it
+inline constexpr std::size_t gate_asks_max = 16384;  // users that wait for the gate, per loop; beyond: past it
 inline constexpr std::size_t operations_max = 1000;  // operators' changes that wait for the journal; beyond: 503
 
 // The journal.
 inline constexpr std::size_t append_entries_max = 65536;  // its mailbox
 inline constexpr std::uint32_t partitions_max = 256;
-inline constexpr std::size_t batch_entries_max = 4096;    // one commit: at 1 µs a row it holds the others up for 4 ms
+inline constexpr std::size_t batch_entries_max = 4096;  // one commit: at 1 µs a row it holds the others up for 4 ms
 
 // The issuer.
 inline constexpr std::size_t coupons_batch_max = 1000;  // one transaction

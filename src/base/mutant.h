@@ -26,7 +26,6 @@ enum class Mutant : std::uint8_t {
   progress_beyond_written,   ///< progress runs ahead of the coupons
   sold_out_at_full,          ///< sold_out when the tickets in hand fill the quota, before the seal
   closed_before_sealed,      ///< closed is told before sealed, and before the winner
-  commit_assumed,            ///< a commit with an unknown outcome is taken for done
   unknown_kind_skipped,      ///< an entry of a newer kind is skipped
   applied_again,             ///< an applied position is applied again
   early_due_counts,          ///< a due closing counts before closes_at

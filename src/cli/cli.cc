@@ -142,7 +142,7 @@ const std::vector<Command>& all_commands() {
     std::vector<Command> list;
     for (auto* const family :
          {serve_commands, campaign_commands, claim_commands, coupons_commands, rush_commands, verify_commands,
-           parked_commands, topic_commands, store_commands, config_commands, health_commands, completion_commands}) {
+          parked_commands, topic_commands, store_commands, config_commands, health_commands, completion_commands}) {
       for (auto& command : family()) list.push_back(std::move(command));
     }
     return list;

@@ -66,15 +66,17 @@ class Signals {
   std::thread thread_;
 };
 
-void greet(const Server& server, const Settings& settings) {
+void greet(const Server& server) {
+  const std::string users =
+      server.public_address().empty() ? "" : "  users ask    http://" + server.public_address() + "\n";
   std::fprintf(
       stderr,
       "firstcome is ready: %s\n"
-      "  users ask    http://%s\n"
+      "%s"
       "  operators    http://%s\n"
-      "  data         %s\n"
+      "  %s\n"
       "  %s%s\n",
-      server.summary().c_str(), server.public_address().c_str(), server.admin_address().c_str(), settings.data.c_str(),
+      server.summary().c_str(), users.c_str(), server.admin_address().c_str(), server.place().c_str(),
       server.is_new() ? "a first campaign:  firstcome campaign create lunch --quota 100"
                       : "its campaigns:     firstcome campaign list",
       server.admin_address() == "127.0.0.1:8081" ? "" : (" --admin-url http://" + server.admin_address()).c_str());
@@ -94,10 +96,10 @@ int serve(const Words& words) {
     return code == exit_unreachable ? exit_failed : code;
   }
   signals.serving();
-  greet(**server, settings);
+  greet(**server);
   log::info("serving", {{"listen", (*server)->public_address()},
                         {"admin_listen", (*server)->admin_address()},
-                        {"data", settings.data},
+                        {"role", settings.role},
                         {"holds", (*server)->summary()}});
   signals.await();
   log::info("going down: no new claims, answering what is in flight; a second signal ends at once");

@@ -13,15 +13,6 @@ std::vector<Argument> server_arguments(const std::vector<std::string_view>& only
   return arguments;
 }
 
-Result<KafkaPlace> kafka_place(const Settings& settings) {
-  const auto url = parse_journal_url(settings);
-  if (!url) return fail(url.error());
-  KafkaPlace place{.access = {.brokers = {}, .options = settings.journal_options, .password = settings.journal_password},
-                   .topic = url->path};
-  for (const auto& host : url->hosts) place.access.brokers += (place.access.brokers.empty() ? "" : ",") + host;
-  return place;
-}
-
 Result<LoadedSettings> load_server_settings(const Words& words) {
   const auto environment = environment_now();
   auto file = words.get("--config");

@@ -1,40 +1,17 @@
-#include <fmt/format.h>
-
-#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "app/places.h"
 #include "cli/server_settings.h"
 #include "store/mysql_schema.h"
 
 namespace firstcome::cli {
 namespace {
 
-constexpr std::string_view form = "--store mysql://USER@HOST:PORT/DATABASE";
-
-Result<mysql::Server> server_of(const Settings& settings) {
-  if (settings.store == "sqlite") {
-    return fail(FaultKind::misconfigured, fmt::format("which store? {} (a SQLite store makes its own tables)", form));
-  }
-  constexpr std::string_view schemes[] = {"mysql"};
-  const auto url = parse_server_url(settings.store, schemes, form);
-  if (!url) return fail(url.error());
-  if (url->hosts.size() != 1 || url->user.empty() || url->path.empty()) {
-    return fail(FaultKind::misconfigured, fmt::format("a store has one user, one host and one database: {}", form));
-  }
-  auto server = mysql::Server::at(url->hosts.front());
-  if (!server) return fail(server.error());
-  server->user = url->user;
-  server->database = url->path;
-  server->password = settings.store_password;
-  server->tls_ca = settings.store_tls_ca;
-  return server;
-}
-
 int migrate(const Words& words) {
   const auto loaded = load_server_settings(words);
   if (!loaded) return complain(loaded.error());
-  const auto server = server_of(loaded->settings);
+  const auto server = store_server(loaded->settings);
   if (!server) return complain(server.error());
   const auto done = mysql::migrate(*server);
   if (!done) return complain(done.error());
@@ -52,11 +29,7 @@ int migrate(const Words& words) {
 }  // namespace
 
 std::vector<Command> store_commands() {
-  std::vector<Argument> arguments;
-  for (auto& argument : server_arguments()) {
-    constexpr std::string_view wanted[] = {"--config", "--store", "--store-password-file", "--store-tls-ca"};
-    if (std::ranges::find(wanted, argument.name) != std::end(wanted)) arguments.push_back(std::move(argument));
-  }
+  std::vector<Argument> arguments = server_arguments({"store", "store_password_file", "store_tls_ca"});
   arguments.push_back({"--json", "", "print JSON"});
   return {{"store migrate",
            "make the tables of a MySQL or MariaDB store, or bring them to this version; safe to repeat", arguments,

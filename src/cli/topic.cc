@@ -1,5 +1,6 @@
 #include <cstdio>
 
+#include "app/places.h"
 #include "cli/command.h"
 #include "cli/server_settings.h"
 #include "journal/kafka_topic.h"
@@ -19,7 +20,7 @@ int create(const Words& words) {
   NewTopic wanted{.partitions = static_cast<std::uint32_t>(*partitions), .replication = {}};
   if (words.has("--replication")) wanted.replication = static_cast<std::uint32_t>(*replication);
   SystemRandom random;
-  const auto place = kafka_place(settings);
+  const auto place = journal_place(settings);
   if (!place) return complain(place.error());
   const auto made = make_topic(*place, wanted, random);
   if (!made) return complain(made.error());

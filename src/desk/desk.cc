@@ -1,11 +1,10 @@
 // DESIGN
 //   A Wait is what a desk knows of one user of one campaign who has no answer yet. It is queued (its ticket has not
-//   been sent), in flight (the journal has it), or only waiting (for the closing, or for the store). Where there is a gate
-//   it is asked first (desk_gate.cc). Waits of a
-//   campaign stand in its Room, since the seal and the closing end them all. A claim that gives up (wait_ms_max) leaves
-//   its Wait behind while the ticket is in flight, so that the user's next claim joins it instead of sending a second
-//   ticket; after in_flight_ms_max the Wait is forgotten and the next claim sends one. A second ticket is harmless: the
-//   standings know.
+//   been sent), in flight (the journal has it), or only waiting (for the closing, or for the store). Where there is a
+//   gate it is asked first (desk_gate.cc). Waits of a campaign stand in its Room, since the seal and the closing end
+//   them all. A claim that gives up (wait_ms_max) leaves its Wait behind while the ticket is in flight, so that the
+//   user's next claim joins it instead of sending a second ticket; after in_flight_ms_max the Wait is forgotten and the
+//   next claim sends one. A second ticket is harmless: the standings know.
 #include "desk/desk.h"
 
 #include <algorithm>
@@ -14,8 +13,8 @@
 
 namespace firstcome {
 
-Desk::Desk(std::uint32_t author, const Standings& standings, Journal& journal, Gate* gate, Clock& clock,
-           Random& random, DeskLimits limits, Deliver deliver)
+Desk::Desk(std::uint32_t author, const Standings& standings, Journal& journal, Gate* gate, Clock& clock, Random& random,
+           DeskLimits limits, Deliver deliver)
     : author_(author),
       standings_(standings),
       journal_(journal),

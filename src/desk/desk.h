@@ -44,7 +44,8 @@ struct DeskLimits {
 ///   Joined     a user's claims that wait together are answered together, whatever ticket it was that counted.
 ///   Ends       every claim is answered: by an effect on its user, the seal, the closing, or `pending` after
 ///              wait_ms_max.
-///   Bounds     at most in_flight_max tickets per campaign are in the journal's hands, at most waiting_claims_max claims
+///   Bounds     at most in_flight_max tickets per campaign are in the journal's hands, at most waiting_claims_max
+///   claims
 ///              wait; beyond the first a claim waits for its turn, beyond the second it is told `pending` at once.
 ///   Gate       it may forget, lie, answer twice, late or never: without an answer within gate_bypass_ms_max the ticket
 ///              is sent. Where it says `full` and no rank is taken for a second, its limit is raised (widen).
@@ -128,8 +129,8 @@ class Desk final : public GateAsker {
     std::uint64_t flight = 0;  // its number in flights_; 0: not in flight
     bool queued = false;
     bool was_sent = false;
-    AskNumber ask = 0;                               // at the gate; 0: not
-    std::uint64_t full_at = 0;                       // the gate's generation that said `full`; 0: none did
+    AskNumber ask = 0;                                // at the gate; 0: not
+    std::uint64_t full_at = 0;                        // the gate's generation that said `full`; 0: none did
     std::pmr::list<const User*>::iterator full_turn;  // in the room's list, if one did
 
     /// Neither with the gate, nor with the journal, nor on the way to either.
@@ -148,7 +149,7 @@ class Desk final : public GateAsker {
   struct Room {  // what waits for one campaign
     const Campaign* campaign = nullptr;
     Waits waits;
-    std::deque<User> queue;  // of queued waits; may name some that are gone
+    std::deque<User> queue;            // of queued waits; may name some that are gone
     std::pmr::list<const User*> full;  // waits to which the gate said `full`, in the order in which it did
     std::size_t in_flight = 0;
   };
@@ -158,7 +159,7 @@ class Desk final : public GateAsker {
     User user;
     AskNumber number = 0;
   };
-  struct Filter {  // of a campaign, when the gate has said `full` there
+  struct Filter {                  // of a campaign, when the gate has said `full` there
     std::uint64_t generation = 0;  // the gate's, as it said last
     bool is_full = false;          // under that generation
     std::uint32_t ranks = 0;       // held when somebody looked last

@@ -55,8 +55,7 @@ std::optional<std::vector<std::string>> next_command(std::string& read) {
 
 class FakeRedis::Loop {
  public:
-  Loop(Script script, bool greets)
-      : script_(std::move(script)), greets_(greets), wake_(eventfd(0, EFD_CLOEXEC)) {
+  Loop(Script script, bool greets) : script_(std::move(script)), greets_(greets), wake_(eventfd(0, EFD_CLOEXEC)) {
     listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in here{};
     here.sin_family = AF_INET;
@@ -122,12 +121,8 @@ class FakeRedis::Loop {
   }
 
   FakeReply reply_to(const FakeCommand& command) {
-    if (greets_) {
-      if (command.name() == "PING") return {"+PONG\r\n"};
-      if (command.name() == "AUTH") return {"+OK\r\n"};
-      if (command.name() == "ROLE") return {"*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n"};
-    }
-    return script_(command);
+    const FakeReply greeting = greets_ ? greet(command) : FakeReply();
+    return greeting.bytes.empty() ? script_(command) : greeting;
   }
 
   static void say(Visitor& visitor, const FakeReply& reply) {
@@ -156,11 +151,20 @@ FakeRedis::FakeRedis(Script script, bool greets) : loop_(std::make_unique<Loop>(
 }
 FakeRedis::~FakeRedis() = default;
 
+FakeReply FakeRedis::greet(const FakeCommand& command) {
+  if (command.name() == "PING") return {"+PONG\r\n"};
+  if (command.name() == "AUTH") return {"+OK\r\n"};
+  if (command.name() == "ROLE") return {"*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n"};
+  if (command.name() == "INFO") return FakeReply::text("maxmemory_policy:noeviction\r\n");
+  return command.is_own() ? FakeReply::text(command.words[4]) : FakeReply();
+}
+
 std::vector<FakeCommand> FakeRedis::heard() const { return loop_->heard(); }
 
 std::size_t FakeRedis::count(std::string_view name) const {
   const auto all = heard();
-  return static_cast<std::size_t>(std::ranges::count(all, name, &FakeCommand::name));
+  return static_cast<std::size_t>(std::ranges::count_if(
+      all, [&](const FakeCommand& command) { return command.name() == name && !command.is_own(); }));
 }
 
 }  // namespace firstcome

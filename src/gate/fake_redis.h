@@ -16,6 +16,7 @@ struct FakeCommand {
 
   std::string_view name() const { return words[0]; }
   bool is_admit() const { return words.size() > 5 && words[1] == "firstcome_1_admit"; }
+  bool is_own() const { return words.size() > 4 && words[1] == "firstcome_1_own"; }
   std::size_t users() const { return is_admit() ? words.size() - 6 : 0; }
 };
 
@@ -37,7 +38,8 @@ struct FakeReply {
 };
 
 /// A Redis that answers what a test wants: real loopback sockets, one thread, and a script that is asked about each
-/// command but PING, AUTH and ROLE, which it answers as a primary does unless `greets` is false.
+/// command but PING, AUTH, ROLE, INFO and whose the prefix is, which it answers as a primary does unless `greets` is
+/// false.
 ///
 ///   Threads   the script runs on the server's thread; what it shares with the test is the test's to guard.
 class FakeRedis {
@@ -51,8 +53,12 @@ class FakeRedis {
   std::string host() const { return "127.0.0.1:" + std::to_string(port_); }
   std::uint16_t port() const { return port_; }
 
-  /// All that came, PING, AUTH and ROLE too.
+  static FakeReply greet(const FakeCommand& command);  ///< that answer; no bytes: it is another command
+
+  /// All that came, the greetings too.
   std::vector<FakeCommand> heard() const;
+
+  /// How many of that name, but for those that ask whose the prefix is.
   std::size_t count(std::string_view name) const;
 
  private:

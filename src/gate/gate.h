@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
 #include "base/result.h"
+#include "gate/gate_stats.h"
 #include "model/names.h"
 
 namespace firstcome {
@@ -53,13 +55,15 @@ class GateAsker {
 ///   Again      Who was let through is `again`, until the gate forgets.
 ///   Widened    Of those who widen one generation only the first raises the limit, by the places that it sees free;
 ///              each is told the generation that holds then.
-///   Forgotten  After forget() nothing of the campaign is left, even while the gate has no memory to spare; the next ask
-///              begins anew.
+///   Forgotten  After forget() nothing of the campaign is left, even while the gate has no memory to spare; the next
+///              ask begins anew.
 ///   Answered   An ask that was taken is answered or told as failed, once, later.
 ///   Ends       An ask is told as failed with timed_out when its time is over; an answer that comes later is dropped.
-///   Away       While the gate is known to be away, ask fails at once with unavailable; it is used again when it is back.
+///   Away       While the gate is known to be away, ask fails at once with unavailable; it is used again when it is
+///              back.
 ///   Bounds     At most `gate_asks_max` asks wait; beyond, ask fails with overloaded.
-///   Threads    A gate lives on one loop, as its asker does; stats() may be called from any thread.
+///   Owned      A gate that another installation uses takes no asks, and nothing there is widened or forgotten.
+///   Threads    A gate lives on one loop, as its asker does; stats() and trouble() may be called from any thread.
 class Gate {
  public:
   virtual ~Gate() = default;
@@ -80,15 +84,11 @@ class Gate {
   /// To be called every 10 to 50 ms: ends what took too long, and looks whether the gate is back.
   virtual void tick() = 0;
 
-  /// For metrics; any thread.
-  struct Stats {
-    bool is_away = true;
-    std::size_t waiting = 0;      ///< asks
-    std::uint64_t calls = 0;      ///< batches sent
-    std::uint64_t asked = 0;      ///< users in them
-    std::uint64_t faults = 0;     ///< times that a server of the gate went away or refused
-    std::uint64_t redirects = 0;  ///< calls that another server of a cluster had to answer
-  };
+  /// What a person must mend: wrong password, certificate, name, version, another installation's gate. Says where, and
+  /// what to do. Nothing while it works, and while it is merely away: claims go on without it.
+  virtual std::optional<Fault> trouble() const { return {}; }
+
+  using Stats = GateStats;
   virtual Stats stats() const = 0;
 };
 

@@ -47,8 +47,7 @@ void append_command(std::string& out, std::span<const std::string_view> words) {
     lengths.push_back(word.size());
   }
   char* command = nullptr;
-  const auto size =
-      redisFormatCommandArgv(&command, static_cast<int>(words.size()), starts.data(), lengths.data());
+  const auto size = redisFormatCommandArgv(&command, static_cast<int>(words.size()), starts.data(), lengths.data());
   MUST(size > 0, "no memory for a command");
   out.append(command, static_cast<std::size_t>(size));
   redisFreeCommand(command);
@@ -86,7 +85,8 @@ Result<std::optional<RedisValue>> RedisReader::next() {
     if (impl_->unfinished > reply_bytes_max) return fail(FaultKind::corrupt, "a reply is longer than any should be");
     return std::nullopt;
   }
-  const std::unique_ptr<redisReply, decltype(&freeReplyObject)> reply(static_cast<redisReply*>(whole), &freeReplyObject);
+  const std::unique_ptr<redisReply, decltype(&freeReplyObject)> reply(static_cast<redisReply*>(whole),
+                                                                      &freeReplyObject);
   impl_->unfinished = impl_->reader->len - impl_->reader->pos;
   return value_of(*reply);
 }

@@ -30,8 +30,13 @@ constexpr std::array known{
     Known{"WRONGPASS", RedisRemedy::call_a_person,
           "user or password is wrong: look at gate (redis://USER@...) and gate_password_file"},
     Known{"NOPERM", RedisRemedy::call_a_person,
-          "its user may not do this: it needs +fcall +function|load +smismember +hmget +hset +sadd +expire +time +unlink "
-          "+ping +role +asking +cluster|slots and ~PREFIX:* (gate_prefix)"},
+          "its user may not do this: it needs +fcall +function|load +smismember +hmget +hset +sadd +expire +time +get "
+          "+set +unlink +ping +role +asking +cluster|slots +info and ~PREFIX:* (gate_prefix)"},
+    Known{
+        "UNKNOWN", RedisRemedy::call_a_person,
+        "it does not know a command of the gate's: look at gate (redis://, redis-sentinel:// or redis-cluster://), and "
+        "whether it is Redis 7.0 or newer, or Valkey"},
+    Known{"NOCLUSTER", RedisRemedy::call_a_person, "it is no Redis Cluster: write redis:// in gate"},
 };
 
 std::string_view word(std::string_view text, std::size_t number) {
@@ -54,19 +59,38 @@ FaultKind kind_of(RedisRemedy remedy) {
   return remedy == RedisRemedy::call_a_person ? FaultKind::misconfigured : FaultKind::unavailable;
 }
 
+/// ERR is said for many things; these have a name of their own here.
+struct Sentence {
+  std::string_view part;
+  std::string_view code;
+};
+
+constexpr std::array sentences{
+    Sentence{"Function not found", "NOSCRIPT"},
+    Sentence{"The user executing the script can't", "NOPERM"},
+    Sentence{"unknown command", "UNKNOWN"},
+    Sentence{"cluster support disabled", "NOCLUSTER"},
+};
+
+std::string_view code_of(std::string_view text) {
+  const std::string_view code = word(text, 0);
+  if (code != "ERR") return code;
+  const auto* const found = std::ranges::find_if(
+      sentences, [&](const Sentence& one) { return text.find(one.part) != std::string_view::npos; });
+  return found == sentences.end() ? code : found->code;
+}
+
 }  // namespace
 
 RedisError read_redis_error(std::string_view text) {
-  const std::string_view code = word(text, 0);
-  if (code == "ERR" && text.find("Function not found") != std::string_view::npos) {
-    return {RedisRemedy::load_function, {}, {FaultKind::unavailable, "it does not have our library"}};
-  }
+  const std::string_view code = code_of(text);
   const auto* const found = std::ranges::find(known, code, &Known::code);
   if (found == known.end()) {
     return {RedisRemedy::call_a_person, {}, {FaultKind::misconfigured, "it answered \"" + legible(text) + "\""}};
   }
   const bool leads_on = found->remedy == RedisRemedy::follow || found->remedy == RedisRemedy::follow_once;
-  return {found->remedy, std::string(leads_on ? word(text, 2) : std::string_view()),
+  return {found->remedy,
+          std::string(leads_on ? word(text, 2) : std::string_view()),
           {kind_of(found->remedy), std::string(code) + ": " + std::string(found->what)}};
 }
 

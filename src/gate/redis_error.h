@@ -17,7 +17,7 @@ enum class RedisRemedy : std::uint8_t {
   follow_once,    ///< ... for this call: ASK
   repeat,         ///< the slot is being moved: TRYAGAIN
   load_function,  ///< ERR Function not found, NOSCRIPT
-  call_a_person,  ///< NOAUTH, WRONGPASS, NOPERM, and whatever has no name here
+  call_a_person,  ///< NOAUTH, WRONGPASS, NOPERM, an unknown command, and whatever has no name here
 };
 
 struct RedisError {
@@ -28,8 +28,8 @@ struct RedisError {
 
 RedisError read_redis_error(std::string_view text);
 
-/// The same for what AUTH answered: a server that does not know the command repeats its arguments, and one of them is the
-/// password.
+/// The same for what AUTH answered: a server that does not know the command repeats its arguments, and one of them is
+/// the password.
 RedisError read_auth_error(std::string_view text);
 
 }  // namespace firstcome

@@ -8,15 +8,20 @@ namespace firstcome {
 namespace {
 
 // DESIGN
-//   Two keys a campaign, both under its hash tag: meta (generation, limit, count) and users (a set). Redis has no rollback:
-//   what a function did before it failed stays. So it reads and checks first, and writes last; the writes are an HSET, a
-//   SADD and their times. It is refused before it starts when memory is full (no allow-oom), and then claims go past it.
+//   Two keys a campaign, both under its hash tag: meta (generation, limit, count) and users (a set). Redis has no
+//   rollback: what a function did before it failed stays. So it reads and checks first, and writes last; the writes are
+//   an HSET, a SADD and their times. It is refused before it starts when memory is full (no allow-oom), and then claims
+//   go past it.
 //
-//   A generation is the time in microseconds at which the limit was made, plus the number of widenings since: a gate that
-//   lost its memory and was made anew has another one, so that whoever was told `full` sees it.
+//   A generation is the time in microseconds at which the limit was made, plus the number of widenings since: a gate
+//   that lost its memory and was made anew has another one, so that whoever was told `full` sees it.
 //
-//   SMISMEMBER and one SADD for the whole batch, and the answer as one string of letters: Redis' CPU goes to the calls and
-//   to the values that cross between it and Lua, not to the counting.
+//   Beside them one key a prefix says which installation uses it (own): two that were given the same prefix by mistake
+//   would fill each other's campaigns.
+//
+//   SMISMEMBER and one SADD for the whole batch, and the answer as one string of letters: Redis' CPU goes to the calls
+//   and to the values that cross between it and Lua. Lua's tables of a batch cost nearly a microsecond a user: in a
+//   rush all are new and find room, and need none.
 constexpr std::string_view source = R"lua(#!lua name=firstcome_1
 
 -- Keys and their times: a day after the last that was let through.
@@ -27,6 +32,34 @@ local function places_of(text)
   local places = tonumber(text)
   if places and places >= 0 and places == math.floor(places) then return places end
   return nil
+end
+
+-- Nobody was known and there is room for all, but one of them stands there twice.
+local function letters_of_repeats(args)
+  local said, taken = {}, {}
+  for i = 2, #args do
+    said[i - 1] = taken[args[i]] and 'a' or 'i'
+    taken[args[i]] = true
+  end
+  return table.concat(said)
+end
+
+-- The letters, and the users that are new and find one of the `places`.
+local function letters_one_by_one(args, known, places)
+  local said, fresh, taken = {}, {}, {}
+  for i = 2, #args do
+    local user = args[i]
+    if known[i - 1] == 1 or taken[user] then
+      said[i - 1] = 'a'
+    elseif #fresh < places then
+      taken[user] = true
+      fresh[#fresh + 1] = user
+      said[i - 1] = 'i'
+    else
+      said[i - 1] = 'f'
+    end
+  end
+  return table.concat(said), fresh
 end
 
 -- KEYS meta users, ARGV places user...: {generation, one letter a user: i(n), a(gain), f(ull)}
@@ -44,30 +77,23 @@ local function admit(keys, args)
     generation, limit, count = now[1] * 1000000 + now[2], places, 0
   end
 
-  local said, fresh, taken = {}, {}, {}
-  for i = 2, #args do
-    local user = args[i]
-    if known[i - 1] == 1 or taken[user] then
-      said[i - 1] = 'a'
-    elseif count < limit then
-      count = count + 1
-      taken[user] = true
-      fresh[#fresh + 1] = user
-      said[i - 1] = 'i'
-    else
-      said[i - 1] = 'f'
-    end
+  local asked, seen = #args - 1, 0
+  for i = 1, asked do seen = seen + known[i] end
+  local letters, added = nil, 0
+  if seen == 0 and count + asked <= limit then
+    added = redis.call('SADD', keys[2], unpack(args, 2))
+    letters = added == asked and string.rep('i', asked) or letters_of_repeats(args)
+  else
+    local fresh
+    letters, fresh = letters_one_by_one(args, known, limit - count)
+    if #fresh > 0 then added = redis.call('SADD', keys[2], unpack(fresh)) end
   end
-
-  if is_new or #fresh > 0 then
-    redis.call('HSET', keys[1], 'generation', string.format('%.0f', generation), 'limit', limit, 'count', count)
+  if is_new or added > 0 then
+    redis.call('HSET', keys[1], 'generation', string.format('%.0f', generation), 'limit', limit, 'count', count + added)
     redis.call('EXPIRE', keys[1], seconds)
   end
-  if #fresh > 0 then
-    redis.call('SADD', keys[2], unpack(fresh))
-    redis.call('EXPIRE', keys[2], seconds)
-  end
-  return {generation, table.concat(said)}
+  if added > 0 then redis.call('EXPIRE', keys[2], seconds) end
+  return {generation, letters}
 end
 
 -- KEYS meta, ARGV generation seen, places: the generation that holds now; 0: there is none.
@@ -85,8 +111,27 @@ local function widen(keys, args)
   return generation + 1
 end
 
+-- KEYS installation, ARGV id: the id that the prefix belongs to. Who comes first has it, until a day after it came last:
+-- then its campaigns' keys are gone too. Says at once what the others are not allowed, before anybody needs them.
+local function own(keys, args)
+  if #keys ~= 1 or #args ~= 1 then
+    return redis.error_reply('ERR firstcome: own takes a key and an id')
+  end
+  local needed = {{'SMISMEMBER', keys[1], 'u'}, {'HMGET', keys[1], 'f'}, {'HSET', keys[1], 'f', 'v'}, {'TIME'},
+                  {'SADD', keys[1], 'u'}, {'EXPIRE', keys[1], 1}, {'UNLINK', keys[1]}, {'GET', keys[1]},
+                  {'SET', keys[1], 'v'}}
+  for _, command in ipairs(needed) do
+    if not redis.acl_check_cmd(unpack(command)) then return redis.error_reply('NOPERM firstcome: ' .. command[1]) end
+  end
+  local owner = redis.call('GET', keys[1])
+  if owner and owner ~= args[1] then return owner end
+  redis.call('SET', keys[1], args[1], 'EX', seconds)
+  return args[1]
+end
+
 redis.register_function('firstcome_1_admit', admit)
 redis.register_function('firstcome_1_widen', widen)
+redis.register_function('firstcome_1_own', own)
 )lua";
 
 static_assert(limits::gate_batch_max == 64, "users_max of the library, and its version, must follow");
@@ -101,6 +146,12 @@ RedisKeys::RedisKeys(std::string_view prefix, std::string_view campaign) {
   users += "users";
 }
 
+std::string redis_owner_key(std::string_view prefix) { return std::string(prefix) + ":installation"; }
+
+void append_own(std::string& out, std::string_view owner_key, std::string_view installation) {
+  append_command(out, {"FCALL", "firstcome_1_own", "1", owner_key, installation});
+}
+
 void append_load(std::string& out) { append_command(out, {"FUNCTION", "LOAD", "REPLACE", source}); }
 
 void append_admit(std::string& out, const RedisKeys& keys, std::uint32_t places,
@@ -112,8 +163,8 @@ void append_admit(std::string& out, const RedisKeys& keys, std::uint32_t places,
 }
 
 void append_widen(std::string& out, const RedisKeys& keys, std::uint64_t generation, std::uint32_t places) {
-  append_command(
-      out, {"FCALL", "firstcome_1_widen", "1", keys.meta, std::to_string(generation), std::to_string(places)});
+  append_command(out,
+                 {"FCALL", "firstcome_1_widen", "1", keys.meta, std::to_string(generation), std::to_string(places)});
 }
 
 void append_forget(std::string& out, const RedisKeys& keys) { append_command(out, {"UNLINK", keys.meta, keys.users}); }

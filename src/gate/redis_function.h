@@ -25,8 +25,13 @@ struct RedisKeys {
   std::string users;
 };
 
+/// PREFIX:installation, whose the prefix is. In a cluster one server has it.
+std::string redis_owner_key(std::string_view prefix);
+
 void append_load(std::string& out);
-void append_admit(std::string& out, const RedisKeys& keys, std::uint32_t places, std::span<const std::string_view> users);
+void append_own(std::string& out, std::string_view owner_key, std::string_view installation);
+void append_admit(std::string& out, const RedisKeys& keys, std::uint32_t places,
+                  std::span<const std::string_view> users);
 void append_widen(std::string& out, const RedisKeys& keys, std::uint64_t generation, std::uint32_t places);
 
 /// Not the library's: a function is refused while memory is full, even one that only deletes.

@@ -1,10 +1,11 @@
 // DESIGN
 //   Asks stand in a line per campaign, and lines in turns at the server that has the campaign's slot. When the server's
-//   socket is free it fetches calls: each takes up to 64 users out of the next line. So a lone ask leaves in the same turn
-//   of the loop, and under load the batches fill themselves while the socket and the calls that are out are the brake.
+//   socket is free it fetches calls: each takes up to 64 users out of the next line. So a lone ask leaves in the same
+//   turn of the loop, and under load the batches fill themselves while the socket and the calls that are out are the
+//   brake.
 //
-//   Nothing is queued for a server that is known to be away: ask() fails at once, and the desk goes on. A server that comes
-//   back is proved by one call before it gets the others (redis_node.h).
+//   Nothing is queued for a server that is known to be away: ask() fails at once, and the desk goes on. A server that
+//   comes back is proved by one call before it gets the others (redis_node.h).
 //
 //   A call that another server must answer, or that came before the library, is sent again within its time.
 #include "gate/redis_gate.h"
@@ -12,6 +13,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/hex.h"
 #include "gate/redis_function.h"
 
 namespace firstcome {
@@ -30,12 +32,17 @@ Result<std::unique_ptr<RedisGate>> RedisGate::open(RedisGateOptions options) {
 }
 
 RedisGate::RedisGate(RedisGateOptions options, std::shared_ptr<RedisTls> tls)
-    : options_(std::move(options)), tls_(std::move(tls)) {
+    : options_(std::move(options)),
+      tls_(std::move(tls)),
+      owner_key_(redis_owner_key(options_.prefix)),
+      owner_slot_(redis_slot(owner_key_)),
+      installation_(hex(options_.installation)) {
   scout_ = std::make_unique<RedisScout>(RedisScoutOptions{.io = options_.io,
                                                           .tls = tls_,
                                                           .clock = options_.clock,
                                                           .servers = options_.servers,
-                                                          .password = options_.password},
+                                                          .password = options_.password,
+                                                          .is_quiet = options_.is_quiet},
                                         [this](RedisMap map) { use(std::move(map)); });
 }
 
@@ -55,10 +62,14 @@ void RedisGate::start(GateAsker& asker) {
 Result<void> RedisGate::ask(const CampaignId& campaign, const User& user, std::uint32_t places, AskNumber number) {
   MUST(asker_ != nullptr && places > 0, "a gate is started before it is asked, and only while places are free");
   if (waiting_ >= options_.asks_max) {
+    counters_.bypasses.fetch_add(1, std::memory_order_relaxed);
     return fail(FaultKind::overloaded, std::to_string(waiting_) + " claims wait for the gate");
   }
-  Place* const place = place_of(campaign);
-  if (!place || !place->node->takes_asks()) return fail(FaultKind::unavailable, "the gate is away");
+  Place* const place = place_to_ask(campaign);
+  if (!place || !place->node->takes_asks()) {
+    counters_.bypasses.fetch_add(1, std::memory_order_relaxed);
+    return fail(FaultKind::unavailable, "the gate is away");
+  }
   Line& line = line_of(campaign, *place);
   line.places = places;
   line.asks.push_back({{user, number}, options_.clock.uptime() + options_.bypass_ms_max});
@@ -69,7 +80,7 @@ Result<void> RedisGate::ask(const CampaignId& campaign, const User& user, std::u
 }
 
 void RedisGate::widen(const CampaignId& campaign, std::uint64_t generation, std::uint32_t places) {
-  Place* const place = place_of(campaign);
+  Place* const place = place_to_ask(campaign);
   if (!place || !place->node->takes_asks() || generation == 0) return;
   Line& line = line_of(campaign, *place);
   line.widen_generation = generation;
@@ -78,7 +89,7 @@ void RedisGate::widen(const CampaignId& campaign, std::uint64_t generation, std:
 }
 
 void RedisGate::forget(const CampaignId& campaign) {
-  Place* const place = place_of(campaign);
+  Place* const place = place_to_ask(campaign);
   if (!place || !place->node->is_linked()) return;
   Line& line = line_of(campaign, *place);
   line.is_forgotten = true;
@@ -96,12 +107,16 @@ void RedisGate::tick() {
     place.node->tick();
   }
   end_late();
-  const bool is_any_there = std::ranges::any_of(places_, [](const auto& one) { return one.second.node->is_there(); });
-  counters_.is_away.store(!is_any_there, std::memory_order_relaxed);
+  look_after();
 }
 
-RedisGate::Place* RedisGate::place_of(const CampaignId& campaign) {
-  const std::string_view host = map_.host_of(redis_slot(campaign));
+/// None while another installation may be there: not even what it would forget is ours.
+RedisGate::Place* RedisGate::place_to_ask(const CampaignId& campaign) {
+  return owner_ == Owner::we ? place_of(redis_slot(campaign)) : nullptr;
+}
+
+RedisGate::Place* RedisGate::place_of(std::uint16_t slot) {
+  const std::string_view host = map_.host_of(slot);
   if (host.empty()) return nullptr;
   const auto found = places_.find(host);
   return found == places_.end() ? nullptr : &found->second;
@@ -118,7 +133,8 @@ RedisGate::Place& RedisGate::place_at(const std::string& host) {
                          .host = host,
                          .user = options_.servers.user,
                          .password = options_.password,
-                         .must_be_primary = options_.servers.kind == RedisServers::Kind::sentinel},
+                         .must_be_primary = options_.servers.kind == RedisServers::Kind::sentinel,
+                         .is_quiet = options_.is_quiet},
         static_cast<RedisNodeOwner&>(*this));
     place.node->tick();  // opens its link
   }
@@ -174,6 +190,10 @@ std::optional<RedisCall> RedisGate::next_call(RedisNode& node) {
     place.is_loading = true;
     return RedisCall{.kind = RedisCall::Kind::load, .until = options_.clock.uptime() + options_.bypass_ms_max};
   }
+  if (must_look(node)) {
+    is_looking_ = true;
+    return RedisCall{.kind = RedisCall::Kind::own, .until = options_.clock.uptime() + options_.bypass_ms_max};
+  }
   if (!place.again.empty()) {
     RedisCall call = std::move(place.again.front());
     place.again.pop_front();
@@ -189,12 +209,13 @@ std::optional<RedisCall> RedisGate::next_call(RedisNode& node) {
 }
 
 void RedisGate::write_call(const RedisCall& call, std::string& out) {
-  counters_.calls.fetch_add(1, std::memory_order_relaxed);
-  counters_.asked.fetch_add(call.asks.size(), std::memory_order_relaxed);
+  counters_.sent(call);
   const RedisKeys keys(options_.prefix, call.campaign);
   switch (call.kind) {
     case RedisCall::Kind::load:
       return append_load(out);
+    case RedisCall::Kind::own:
+      return append_own(out, owner_key_, installation_);
     case RedisCall::Kind::admit: {
       std::vector<std::string_view> users;
       users.reserve(call.asks.size());
@@ -205,7 +226,6 @@ void RedisGate::write_call(const RedisCall& call, std::string& out) {
       return append_widen(out, keys, call.generation, call.places);
     case RedisCall::Kind::forget:
       return append_forget(out, keys);
-    case RedisCall::Kind::greeting:
     case RedisCall::Kind::asking:
       break;
   }
@@ -215,6 +235,7 @@ void RedisGate::write_call(const RedisCall& call, std::string& out) {
 /// From now on these servers have the slots.
 void RedisGate::use(RedisMap map) {
   map_ = std::move(map);
+  look_at_ = {};  // another server may have the key
   const auto hosts = map_.hosts();
   scout_->learn(hosts);
   for (const std::string& host : hosts) place_at(host);
@@ -223,25 +244,11 @@ void RedisGate::use(RedisMap map) {
     if (std::ranges::find(hosts, host) == hosts.end()) gone.push_back(&place);
   }
   for (Place* const place : gone) {
-    place->node->lose({FaultKind::unavailable, "another server is in its place"});
-    while (!place->lines.empty()) {  // what is left has no asks
-      Line& line = *place->lines.front();
-      line.widen_generation = 0;
-      line.is_forgotten = false;
-      drop_if_empty(line);
-    }
+    const Fault fault{FaultKind::unavailable, "another server is in its place"};
+    place->node->lose(fault);
+    drop(*place, fault);
     places_.erase(std::string(place->node->host()));
   }
-}
-
-Gate::Stats RedisGate::stats() const {
-  const auto load = [](const auto& value) { return value.load(std::memory_order_relaxed); };
-  return {.is_away = load(counters_.is_away),
-          .waiting = load(counters_.waiting),
-          .calls = load(counters_.calls),
-          .asked = load(counters_.asked),
-          .faults = load(counters_.faults),
-          .redirects = load(counters_.redirects)};
 }
 
 }  // namespace firstcome

@@ -14,6 +14,7 @@ constexpr std::uint8_t hops_max = 5;  // of a cluster whose servers disagree abo
 }  // namespace
 
 void RedisGate::replied(RedisNode& node, RedisCall call, const RedisValue& reply) {
+  counters_.answered(call);
   if (reply.is(RedisValue::Kind::error)) return refused(node, std::move(call), read_redis_error(reply.text));
   switch (call.kind) {
     case RedisCall::Kind::load: {
@@ -21,6 +22,8 @@ void RedisGate::replied(RedisNode& node, RedisCall call, const RedisValue& reply
       place.is_loading = place.is_missing_library = false;
       return;
     }
+    case RedisCall::Kind::own:
+      return looked(node, reply);
     case RedisCall::Kind::admit:
       return admitted(node, call, reply);
     case RedisCall::Kind::widen: {
@@ -30,7 +33,6 @@ void RedisGate::replied(RedisNode& node, RedisCall call, const RedisValue& reply
       return asker_->gated(call.campaign, *generation, {});
     }
     case RedisCall::Kind::forget:
-    case RedisCall::Kind::greeting:
     case RedisCall::Kind::asking:
       return;
   }
@@ -39,7 +41,7 @@ void RedisGate::replied(RedisNode& node, RedisCall call, const RedisValue& reply
 void RedisGate::admitted(RedisNode& node, const RedisCall& call, const RedisValue& reply) {
   const auto said = admissions_of(reply, call.asks.size());
   if (!said) {
-    tell_failed(call.campaign, call.asks, said.error());
+    failed(node, call, said.error());
     return node.lose(said.error());
   }
   node.proved();
@@ -51,6 +53,9 @@ void RedisGate::admitted(RedisNode& node, const RedisCall& call, const RedisValu
   }
   waiting_ -= answers.size();
   count_waiting();
+  for (const Admission admission : {Admission::in, Admission::again, Admission::full}) {
+    counters_.told(admission, static_cast<std::uint64_t>(std::ranges::count(said->users, admission)));
+  }
   asker_->gated(call.campaign, said->generation, answers);
 }
 
@@ -66,7 +71,9 @@ void RedisGate::refused(RedisNode& node, RedisCall call, const RedisError& error
     case RedisRemedy::load_function:
       if (call.kind == RedisCall::Kind::load || call.kind == RedisCall::Kind::forget) break;
       if (std::exchange(call.was_missing, true)) {
-        return failed(node, std::move(call), {FaultKind::misconfigured, "it took our library and does not find it"});
+        const Fault lost{FaultKind::misconfigured, "it took our library (FUNCTION LOAD) and does not find it"};
+        failed(node, std::move(call), lost);
+        return node.stand_back(lost);
       }
       place.is_missing_library = true;
       place.again.push_back(std::move(call));
@@ -81,7 +88,7 @@ void RedisGate::refused(RedisNode& node, RedisCall call, const RedisError& error
     case RedisRemedy::call_a_person:
       break;
   }
-  const bool was_asked = call.kind == RedisCall::Kind::admit || call.kind == RedisCall::Kind::load;
+  const bool was_asked = call.kind != RedisCall::Kind::widen && call.kind != RedisCall::Kind::forget;
   failed(node, std::move(call), error.fault);
   if (was_asked) node.stand_back(error.fault);
 }
@@ -107,6 +114,8 @@ void RedisGate::redirect(RedisNode& node, RedisCall call, const RedisError& erro
 
 /// A call without an answer. What is no ask will be said again by whoever needs it, or is done by time.
 void RedisGate::failed(RedisNode& node, RedisCall call, const Fault& fault) {
+  counters_.failed(call);
+  if (call.kind == RedisCall::Kind::own) is_looking_ = false;
   if (call.kind == RedisCall::Kind::load) {
     const auto found = places_.find(node.host());
     MUST(found != places_.end(), "a call is on a server that we know");
@@ -119,9 +128,16 @@ void RedisGate::failed(RedisNode& node, RedisCall call, const Fault& fault) {
 void RedisGate::went_away(RedisNode& node, const Fault& fault) {
   counters_.faults.fetch_add(1, std::memory_order_relaxed);
   Place& place = places_.at(node.host());
+  if (&place == place_of(owner_slot_)) look_at_ = {};
+  drop(place, fault);
+}
+
+/// All that waits to be sent there; but to forget needs no more than a link, and not even memory.
+void RedisGate::drop(Place& place, const Fault& fault) {
   std::vector<Failed> left;
   for (auto* const calls : {&place.again, &place.later}) {
     for (RedisCall& call : *calls) {
+      if (call.kind == RedisCall::Kind::own) is_looking_ = false;
       if (!call.asks.empty()) left.push_back({call.campaign, std::move(call.asks)});
     }
     calls->clear();
@@ -132,7 +148,7 @@ void RedisGate::went_away(RedisNode& node, const Fault& fault) {
     for (const Waiting& waiting : line->asks) failed.asks.push_back(waiting.ask);
     line->asks.clear();
     line->widen_generation = 0;
-    if (!node.is_linked()) line->is_forgotten = false;
+    if (!place.node->is_linked() || owner_ == Owner::another) line->is_forgotten = false;
     drop_if_empty(*line);
   }
   for (const Failed& one : left) tell_failed(one.campaign, one.asks, fault);
@@ -155,7 +171,9 @@ void RedisGate::end_late() {
   for (auto& [host, place] : places_) {
     for (auto* const calls : {&place.again, &place.later}) {
       for (RedisCall& call : *calls) {
-        if (call.until <= now) late.push_back({call.campaign, std::move(call.asks)});
+        if (call.until > now) continue;
+        if (call.kind == RedisCall::Kind::own) is_looking_ = false;
+        late.push_back({call.campaign, std::move(call.asks)});
       }
       std::erase_if(*calls, [&](const RedisCall& call) { return call.until <= now; });
     }
@@ -171,6 +189,7 @@ void RedisGate::tell_failed(const CampaignId& campaign, std::span<const Ask> ask
   if (asks.empty()) return;
   waiting_ -= asks.size();
   count_waiting();
+  counters_.bypasses.fetch_add(asks.size(), std::memory_order_relaxed);
   asker_->gate_failed(campaign, asks, fault);
 }
 

@@ -1,6 +1,6 @@
 // DESIGN
-//   Asio calls back after a link was closed too (with operation_aborted), and perhaps after its owner is gone. So a Wire,
-//   the life of one connection, is owned by the callbacks that are out; it forgets its owner when it is closed.
+//   Asio calls back after a link was closed too (with operation_aborted), and perhaps after its owner is gone. So a
+//   Wire, the life of one connection, is owned by the callbacks that are out; it forgets its owner when it is closed.
 #include "gate/redis_link.h"
 
 #include <array>
@@ -22,6 +22,7 @@ using boost::system::error_code;
 
 struct RedisTls::Impl {
   asio::ssl::context context{asio::ssl::context::tls_client};
+  std::string ca_file;
 };
 
 RedisTls::RedisTls(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -29,14 +30,15 @@ RedisTls::~RedisTls() = default;
 
 Result<std::shared_ptr<RedisTls>> RedisTls::load(const std::string& ca_file) {
   auto impl = std::make_unique<Impl>();
+  impl->ca_file = ca_file;
   error_code error;
   impl->context.set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 |
                             asio::ssl::context::no_tlsv1_1);
   impl->context.set_verify_mode(asio::ssl::verify_peer);
-  impl->context.load_verify_file(ca_file, error);
+  static_cast<void>(impl->context.load_verify_file(ca_file, error));
   if (error) {
-    return fail(FaultKind::misconfigured, "gate_tls_ca: no certificates can be read from " + ca_file + ": " +
-                                              error.message());
+    return fail(FaultKind::misconfigured,
+                "gate_tls_ca: no certificates can be read from " + ca_file + ": " + error.message());
   }
   return std::make_shared<RedisTls>(std::move(impl));
 }
@@ -59,6 +61,8 @@ struct RedisLink::Wire : std::enable_shared_from_this<RedisLink::Wire> {
   void wake();
   void pump();
   void lost(const error_code& error, std::string_view doing);
+  void lost(const Fault& fault);
+  Fault why_no_handshake(const error_code& error);
   void close();
 
   /// Calls `use` with what bytes go through.
@@ -89,11 +93,12 @@ void RedisLink::Wire::open() {
   const auto address = asio::ip::make_address(server, no_address);
   if (!no_address) {
     const tcp::endpoint endpoint(address, static_cast<std::uint16_t>(std::stoul(port)));
-    return socket.async_connect(endpoint, [self = shared_from_this()](const error_code& error) { self->connected(error); });
+    return socket.async_connect(endpoint,
+                                [self = shared_from_this()](const error_code& error) { self->connected(error); });
   }
   resolver.async_resolve(server, port, [self = shared_from_this()](const error_code& error, const auto& found) {
     if (!self->owner) return;
-    if (error) return self->lost(error, "its name is not known");
+    if (error) return self->lost(error, "its name is not known: look at gate");
     asio::async_connect(self->socket, found,
                         [self](const error_code& failed, const tcp::endpoint&) { self->connected(failed); });
   });
@@ -101,25 +106,62 @@ void RedisLink::Wire::open() {
 
 void RedisLink::Wire::connected(const error_code& error) {
   if (!owner) return;
-  if (error) return lost(error, error == asio::error::connection_refused ? "nothing listens there" : "no connection");
+  if (error) {
+    return lost(error, error == asio::error::connection_refused ? "nothing listens there: is it up, is gate right"
+                                                                : "no connection");
+  }
   error_code ignored;  // it would only be slower
-  socket.set_option(tcp::no_delay(true), ignored);
+  static_cast<void>(socket.set_option(tcp::no_delay(true), ignored));
   if (tls) return shake_hands();
   opened();
 }
 
 void RedisLink::Wire::shake_hands() {
   secure.emplace(socket, tls->impl().context);
-  secure->set_verify_callback(asio::ssl::host_name_verification(server));
-  // A server with several certificates chooses by the name; an address is no name.
+  SSL* const session = secure->native_handle();
+  // OpenSSL compares the name itself: then it can be told apart from an authority that we do not believe. A server with
+  // several certificates chooses by the name; an address is no name.
+  bool is_set = false;
   if (error_code no_address; asio::ip::make_address(server, no_address), no_address) {
-    SSL_set_tlsext_host_name(secure->native_handle(), server.c_str());
+    is_set = SSL_set1_host(session, server.c_str()) == 1 && SSL_set_tlsext_host_name(session, server.c_str()) == 1;
+  } else {
+    is_set = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(session), server.c_str()) == 1;
   }
+  MUST(is_set, "without its name anybody's certificate would do");
   secure->async_handshake(asio::ssl::stream_base::client, [self = shared_from_this()](const error_code& error) {
     if (!self->owner) return;
-    if (error) return self->lost(error, "TLS: look at gate_tls_ca, and at the names in its certificate");
+    if (error) return self->lost(self->why_no_handshake(error));
     self->opened();
   });
+}
+
+Fault RedisLink::Wire::why_no_handshake(const error_code& error) {
+  const long verdict = SSL_get_verify_result(secure->native_handle());
+  const auto wrong = [](const std::string& what) {
+    return Fault{FaultKind::misconfigured, "TLS: its certificate " + what};
+  };
+  const std::string& ca_file = tls->impl().ca_file;
+  switch (verdict) {
+    case X509_V_OK:
+      break;
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+      return wrong("is not for " + server + ": write a name that stands in it (gate), or give it one for this name");
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_CERT_SIGNATURE_FAILURE:
+      return wrong("is not of the authority in gate_tls_ca (" + ca_file + ")");
+    default:
+      return wrong(std::string("is not accepted: ") + X509_verify_cert_error_string(verdict) + " (gate_tls_ca is " +
+                   ca_file + ")");
+  }
+  const bool is_of_tls = error.category() == asio::error::get_ssl_category();
+  return {
+      is_of_tls ? FaultKind::misconfigured : FaultKind::unavailable,
+      "TLS: no handshake: does it speak TLS on this port, or should gate_tls_ca be empty (" + error.message() + ")"};
 }
 
 void RedisLink::Wire::opened() {
@@ -132,12 +174,13 @@ void RedisLink::Wire::opened() {
 
 void RedisLink::Wire::read() {
   through([this](auto& stream) {
-    stream.async_read_some(asio::buffer(incoming), [self = shared_from_this()](const error_code& error, std::size_t size) {
-      if (!self->owner) return;
-      if (error) return self->lost(error, "it closed the connection");
-      self->owner->link_read({self->incoming.data(), size});
-      if (self->owner) self->read();
-    });
+    stream.async_read_some(asio::buffer(incoming),
+                           [self = shared_from_this()](const error_code& error, std::size_t size) {
+                             if (!self->owner) return;
+                             if (error) return self->lost(error, "it closed the connection");
+                             self->owner->link_read({self->incoming.data(), size});
+                             if (self->owner) self->read();
+                           });
   });
 }
 
@@ -156,19 +199,24 @@ void RedisLink::Wire::pump() {
   if (!owner || outgoing.empty()) return;
   is_sending = true;
   through([this](auto& stream) {
-    asio::async_write(stream, asio::buffer(outgoing), [self = shared_from_this()](const error_code& error, std::size_t) {
-      self->is_sending = false;
-      if (!self->owner) return;
-      if (error) return self->lost(error, "it closed the connection");
-      self->pump();
-    });
+    asio::async_write(stream, asio::buffer(outgoing),
+                      [self = shared_from_this()](const error_code& error, std::size_t) {
+                        self->is_sending = false;
+                        if (!self->owner) return;
+                        if (error) return self->lost(error, "it closed the connection");
+                        self->pump();
+                      });
   });
 }
 
 void RedisLink::Wire::lost(const error_code& error, std::string_view doing) {
+  lost({FaultKind::unavailable, std::string(doing) + " (" + error.message() + ")"});
+}
+
+void RedisLink::Wire::lost(const Fault& fault) {
   RedisLinkOwner* const told = owner;
   close();
-  told->link_lost({FaultKind::unavailable, std::string(doing) + " (" + error.message() + ")"});
+  told->link_lost(fault);
 }
 
 void RedisLink::Wire::close() {
@@ -176,7 +224,7 @@ void RedisLink::Wire::close() {
   is_open = false;
   resolver.cancel();
   error_code ignored;  // closed it is, whatever close() says
-  socket.close(ignored);
+  static_cast<void>(socket.close(ignored));
 }
 
 RedisLink::RedisLink(asio::io_context& io, std::shared_ptr<RedisTls> tls, RedisLinkOwner& owner)

@@ -6,9 +6,7 @@
 namespace firstcome {
 namespace {
 
-std::string_view host_part(std::string_view host_and_port) {
-  return host_and_port.substr(0, host_and_port.rfind(':'));
-}
+std::string_view host_part(std::string_view host_and_port) { return host_and_port.substr(0, host_and_port.rfind(':')); }
 
 std::optional<std::uint16_t> number_in(const RedisValue& value, std::int64_t most) {
   if (!value.is(RedisValue::Kind::number) || value.number < 0 || value.number > most) return {};
@@ -75,8 +73,8 @@ Result<RedisMap> map_of_slots(const RedisValue& reply, std::string_view asked) {
     if (!first || !last || !primary.is(RedisValue::Kind::list) || primary.list.size() < 2) return no();
     const auto port = number_in(primary.list[1], 65535);
     if (!port) return no();
-    const bool is_named = primary.list[0].is(RedisValue::Kind::text) && !primary.list[0].text.empty() &&
-                          primary.list[0].text != "?";
+    const bool is_named =
+        primary.list[0].is(RedisValue::Kind::text) && !primary.list[0].text.empty() && primary.list[0].text != "?";
     const std::string number = std::to_string(*port);
     map.add(*first, *last,
             is_named ? redis_host(primary.list[0].text, number) : std::string(host_part(asked)) + ":" + number);
@@ -87,7 +85,7 @@ Result<RedisMap> map_of_slots(const RedisValue& reply, std::string_view asked) {
 
 Result<RedisMap> map_of_master(const RedisValue& reply) {
   if (reply.is(RedisValue::Kind::nothing)) {
-    return fail(FaultKind::unavailable, "it knows no master of that name: look at gate (.../MASTER)");
+    return fail(FaultKind::misconfigured, "it knows no master of that name: look at gate (.../MASTER)");
   }
   const bool is_address = reply.is(RedisValue::Kind::list) && reply.list.size() == 2 &&
                           reply.list[0].is(RedisValue::Kind::text) && reply.list[1].is(RedisValue::Kind::text);
@@ -100,6 +98,15 @@ Result<bool> is_primary(const RedisValue& role) {
     return fail(FaultKind::corrupt, "ROLE answered something else than a role");
   }
   return role.list[0].text == "master";
+}
+
+std::string eviction_of(std::string_view info) {
+  constexpr std::string_view name = "maxmemory_policy:";
+  const auto at = info.find(name);
+  if (at == std::string_view::npos) return {};
+  const auto policy = info.substr(at + name.size());
+  const std::string word(policy.substr(0, policy.find_first_of("\r\n")));
+  return word == "noeviction" ? std::string() : word;
 }
 
 std::string redis_host(std::string_view host, std::string_view port) {

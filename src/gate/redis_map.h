@@ -34,7 +34,9 @@ class RedisMap {
   RedisMap() = default;
   explicit RedisMap(std::string host) { add(0, redis_slots - 1, std::move(host)); }
 
-  void add(std::uint16_t first, std::uint16_t last, std::string host) { ranges_.push_back({first, last, std::move(host)}); }
+  void add(std::uint16_t first, std::uint16_t last, std::string host) {
+    ranges_.push_back({first, last, std::move(host)});
+  }
 
   /// Empty: nobody has it, as far as is known.
   std::string_view host_of(std::uint16_t slot) const;
@@ -49,8 +51,8 @@ class RedisMap {
   std::vector<Range> ranges_;
 };
 
-/// What CLUSTER SLOTS answered. `asked` is HOST:PORT of who was asked: a server that does not know its own address leaves
-/// it out. Fails with corrupt.
+/// What CLUSTER SLOTS answered. `asked` is HOST:PORT of who was asked: a server that does not know its own address
+/// leaves it out. Fails with corrupt.
 Result<RedisMap> map_of_slots(const RedisValue& reply, std::string_view asked);
 
 /// What SENTINEL GET-MASTER-ADDR-BY-NAME answered. Fails with unavailable (it knows no such master) or corrupt.
@@ -58,6 +60,9 @@ Result<RedisMap> map_of_master(const RedisValue& reply);
 
 /// Does ROLE say that it is a primary? Fails with corrupt.
 Result<bool> is_primary(const RedisValue& role);
+
+/// What INFO memory says: the policy by which keys with a time are evicted when memory is full; empty: none is.
+std::string eviction_of(std::string_view info);
 
 /// HOST:PORT, IPv6 in brackets.
 std::string redis_host(std::string_view host, std::string_view port);

@@ -20,7 +20,8 @@ RedisNode::~RedisNode() = default;
 void RedisNode::tick() {
   const Uptime now = options_.clock.uptime();
   if (state_ == State::opening && now >= open_until_) {
-    return lose({FaultKind::timed_out, "no greeting within " + std::to_string(open_ms_max.count()) + " ms"});
+    return lose({FaultKind::timed_out, "no connection within " + std::to_string(open_ms_max.count()) + " ms" +
+                                           (options_.tls ? ": does it speak TLS on this port (gate_tls_ca)" : "")});
   }
   const auto late = std::ranges::find_if(out_, [&](const RedisCall& call) { return call.until <= now; });
   if (late != out_.end()) return lose({FaultKind::timed_out, "no answer within gate_bypass_ms_max"});
@@ -38,15 +39,19 @@ void RedisNode::tick() {
 
 void RedisNode::link_opened() {
   greeting_.clear();
-  greetings_out_ = options_.password.empty() ? 1 : 2;
+  greetings_.clear();
   if (!options_.password.empty()) {
+    greetings_.push_back(Greeting::auth);
     if (options_.user.empty()) {
       append_command(greeting_, {"AUTH", options_.password});
     } else {
       append_command(greeting_, {"AUTH", options_.user, options_.password});
     }
   }
+  greetings_.push_back(Greeting::hello);
   append_command(greeting_, {options_.must_be_primary ? "ROLE" : "PING"});
+  greetings_.push_back(Greeting::memory);
+  append_command(greeting_, {"INFO", "memory"});
 }
 
 void RedisNode::link_free(std::string& out) {
@@ -60,6 +65,7 @@ void RedisNode::link_free(std::string& out) {
       out_.push_back({.kind = RedisCall::Kind::asking, .until = call->until});
     }
     owner_.write_call(*call, out);
+    call->sent_at = std::chrono::steady_clock::now();
     out_.push_back(std::move(*call));
   }
 }
@@ -71,7 +77,7 @@ void RedisNode::link_read(std::string_view bytes) {
     auto reply = reader_.next();
     if (!reply) return lose(reply.error());
     if (!*reply) break;
-    if (greetings_out_ > 0) {
+    if (!greetings_.empty()) {
       greeted(**reply);
       continue;
     }
@@ -84,13 +90,16 @@ void RedisNode::link_read(std::string_view bytes) {
 }
 
 void RedisNode::greeted(const RedisValue& reply) {
-  const bool is_auth = greetings_out_ == 2;
-  if (reply.is(RedisValue::Kind::error)) {
-    const RedisError error = is_auth ? read_auth_error(reply.text) : read_redis_error(reply.text);
-    return lose(error.fault);
+  const Greeting greeting = greetings_.front();
+  if (greeting == Greeting::memory) {
+    greetings_.pop_front();
+    return look_at_memory(reply);
   }
-  --greetings_out_;
-  if (is_auth) return;
+  if (reply.is(RedisValue::Kind::error)) {
+    return lose((greeting == Greeting::auth ? read_auth_error(reply.text) : read_redis_error(reply.text)).fault);
+  }
+  greetings_.pop_front();
+  if (greeting == Greeting::auth) return;
   if (options_.must_be_primary) {
     const auto primary = is_primary(reply);
     if (!primary) return lose(primary.error());
@@ -98,24 +107,38 @@ void RedisNode::greeted(const RedisValue& reply) {
   }
   is_linked_ = true;
   state_ = State::proving;
+  owner_.linked(*this);
+}
+
+/// All our keys have a time, so a policy for those counts too. Who may not ask (NOPERM) is not told.
+void RedisNode::look_at_memory(const RedisValue& info) {
+  const std::string policy = info.is(RedisValue::Kind::text) ? eviction_of(info.text) : std::string();
+  if (policy == std::exchange(evicts_, policy) || policy.empty() || options_.is_quiet) return;
+  log::warn(
+      "the gate may forget, and then lets more tickets through: its server evicts keys when its memory is full",
+      {{"server", options_.host}, {"maxmemory-policy", policy}, {"mend", "set maxmemory-policy noeviction there"}});
 }
 
 void RedisNode::proved() {
   if (state_ == State::ready || !is_linked_) return;
   state_ = State::ready;
   pause_ = pause_least;
-  if (!std::exchange(told_, {}).empty()) log::info("the gate answers again", {{"server", options_.host}});
+  trouble_.reset();
+  if (!std::exchange(told_, {}).empty() && !options_.is_quiet) {
+    log::info("the gate answers again", {{"server", options_.host}});
+  }
 }
 
 void RedisNode::stand_back(const Fault& fault) {
   if (state_ != State::away) go_away(fault);
 }
 
-void RedisNode::lose(const Fault& fault) {
+void RedisNode::lose(const Fault& lost) {
+  const Fault fault = in_greeting(lost);
   ++life_;
   link_.close();
   is_linked_ = false;
-  greetings_out_ = 0;
+  greetings_.clear();
   const auto failed = std::exchange(out_, {});
   const bool was_away = state_ == State::away;
   state_ = State::away;
@@ -126,6 +149,14 @@ void RedisNode::lose(const Fault& fault) {
   owner_.is_doubtful(*this);
 }
 
+/// The end of a link that was never greeted is told with what it may come from.
+Fault RedisNode::in_greeting(const Fault& fault) const {
+  if (state_ != State::opening || greetings_.empty()) return fault;
+  if (fault.kind == FaultKind::corrupt) return {FaultKind::misconfigured, fault.what + ": look at gate"};
+  if (!fault.retryable() || options_.tls) return fault;
+  return {fault.kind, fault.what + ": if it wants TLS, set gate_tls_ca"};
+}
+
 void RedisNode::go_away(const Fault& fault) {
   state_ = State::away;
   if (!fault.retryable()) pause_ = pause_most;
@@ -133,8 +164,11 @@ void RedisNode::go_away(const Fault& fault) {
   const auto half = static_cast<std::uint64_t>(pause_.count()) / 2;
   away_until_ = options_.clock.uptime() + Millis(static_cast<Millis::rep>(half + jitter_() % (half + 1)));
   pause_ = std::min(2 * pause_, pause_most);
+  trouble_ = fault.retryable() ? std::nullopt : std::optional(fault);
   if (told_ != fault.what) {
-    log::warn("the gate is away: claims go on without it", {{"server", options_.host}, {"reason", fault.what}});
+    if (!options_.is_quiet) {
+      log::warn("the gate is away: claims go on without it", {{"server", options_.host}, {"reason", fault.what}});
+    }
     told_ = fault.what;
   }
   owner_.went_away(*this, fault);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -18,9 +19,9 @@ namespace firstcome {
 
 /// A command and what it is about, from when it is made until it is answered.
 struct RedisCall {
-  enum class Kind : std::uint8_t { greeting, asking, load, admit, widen, forget };
-  Kind kind = Kind::greeting;
-  CampaignId campaign;
+  enum class Kind : std::uint8_t { asking, load, own, admit, widen, forget };
+  Kind kind = Kind::asking;
+  CampaignId campaign;           ///< of the last three
   std::vector<Ask> asks;         ///< of admit
   std::uint32_t places = 0;      ///< of admit and widen
   std::uint64_t generation = 0;  ///< of widen
@@ -28,6 +29,7 @@ struct RedisCall {
   std::uint8_t hops = 0;         ///< servers that sent it on
   bool is_asking = false;        ///< the last of them by ASK
   bool was_missing = false;      ///< the library was not there
+  std::chrono::steady_clock::time_point sent_at{};
 };
 
 class RedisNode;
@@ -42,6 +44,9 @@ class RedisNodeOwner {
   virtual void write_call(const RedisCall& call, std::string& out) = 0;
   virtual void replied(RedisNode& node, RedisCall call, const RedisValue& reply) = 0;
   virtual void failed(RedisNode& node, RedisCall call, const Fault& fault) = 0;
+
+  /// It was greeted.
+  virtual void linked(RedisNode& node) = 0;
 
   /// From now on it takes no asks.
   virtual void went_away(RedisNode& node, const Fault& fault) = 0;
@@ -59,12 +64,14 @@ struct RedisNodeOptions {
   std::string user;
   std::string password;
   bool must_be_primary = false;  ///< a sentinel said so: ask it itself
+  bool is_quiet = false;         ///< its lines in the log are another loop's
 };
 
 /// One Redis server as one loop sees it: a link, the calls that are out, and whether it is any good at present.
 ///
 ///   Order     calls are answered in the order in which they were sent.
-///   Away      after a fault it takes no asks for a pause, which grows from `pause_least` to `pause_most` and has jitter.
+///   Away      after a fault it takes no asks for a pause, which grows from `pause_least` to `pause_most` and has
+///   jitter.
 ///             Then one call is let through, alone; its answer ends the pauses.
 ///   Bounds    at most `calls_max` calls are out.
 class RedisNode final : private RedisLinkOwner {
@@ -82,6 +89,9 @@ class RedisNode final : private RedisLinkOwner {
   bool is_there() const { return state_ == State::ready || state_ == State::proving; }
   bool is_linked() const { return is_linked_; }  ///< greeted, and good for commands that need no memory
 
+  /// What a person must mend here; nothing while it answers, or is merely away.
+  const std::optional<Fault>& trouble() const { return trouble_; }
+
   /// There is something to send.
   void wake() { link_.wake(); }
 
@@ -98,6 +108,7 @@ class RedisNode final : private RedisLinkOwner {
 
  private:
   enum class State : std::uint8_t { away, opening, proving, ready };
+  enum class Greeting : std::uint8_t { auth, hello, memory };  // AUTH, ROLE or PING, INFO
 
   void link_opened() override;
   void link_read(std::string_view bytes) override;
@@ -105,7 +116,9 @@ class RedisNode final : private RedisLinkOwner {
   void link_lost(const Fault& fault) override { lose(fault); }
 
   void greeted(const RedisValue& reply);
+  void look_at_memory(const RedisValue& info);
   void go_away(const Fault& fault);
+  Fault in_greeting(const Fault& fault) const;
 
   const RedisNodeOptions options_;
   RedisNodeOwner& owner_;
@@ -113,15 +126,17 @@ class RedisNode final : private RedisLinkOwner {
   RedisReader reader_;
   State state_ = State::away;
   bool is_linked_ = false;
-  std::uint64_t life_ = 0;         // of the link: another one each time it is opened or closed
-  std::string greeting_;           // to be sent first
-  std::size_t greetings_out_ = 0;  // AUTH, then ROLE or PING
-  std::deque<RedisCall> out_;      // what was sent and not answered
+  std::uint64_t life_ = 0;          // of the link: another one each time it is opened or closed
+  std::string greeting_;            // to be sent first
+  std::deque<Greeting> greetings_;  // of it, what was not answered
+  std::deque<RedisCall> out_;       // what was sent and not answered
   Uptime open_until_{};
   Uptime away_until_{};  // long ago: a new one opens its link at the first tick
   Millis pause_ = pause_least;
   std::minstd_rand jitter_;
-  std::string told_;  // the last reason in the log; empty: it is fine
+  std::string told_;    // the last reason in the log; empty: it is fine
+  std::string evicts_;  // the policy that the log told last
+  std::optional<Fault> trouble_;
 };
 
 }  // namespace firstcome

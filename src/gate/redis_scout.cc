@@ -27,6 +27,7 @@ void RedisScout::begin_round() {
   is_wanted_ = false;
   is_asking_ = true;
   why_.clear();
+  is_wrong_ = false;
   hosts_ = options_.servers.hosts;
   for (const std::string& host : learned_) {
     if (std::ranges::find(hosts_, host) == hosts_.end()) hosts_.push_back(host);
@@ -42,6 +43,7 @@ void RedisScout::ask_next() {
   hosts_.pop_back();
   reader_ = RedisReader();
   question_.clear();
+  refused_.reset();
   answer_until_ = options_.clock.uptime() + answer_ms_max;
   link_.open(host_);
 }
@@ -69,12 +71,18 @@ void RedisScout::link_read(std::string_view bytes) {
     const auto reply = reader_.next();
     if (!reply) return pass_over(reply.error());
     if (!*reply) return;
-    // What AUTH answers does not matter: sentinels mostly have no users, and who needs one says so to the question.
-    if (--replies_ > 0) continue;
+    // Sentinels mostly have no users, and refuse AUTH for that: it matters only if the question is refused too.
+    if (--replies_ > 0) {
+      if ((*reply)->is(RedisValue::Kind::error)) refused_ = read_auth_error((*reply)->text).fault;
+      continue;
+    }
     auto map = read(**reply);
-    if (!map) return pass_over(map.error());
+    if (!map) return pass_over((*reply)->is(RedisValue::Kind::error) && refused_ ? *refused_ : map.error());
     link_.close();
-    if (!std::exchange(told_, {}).empty()) log::info("the servers of the gate are known again", {{"by", host_}});
+    trouble_.reset();
+    if (!std::exchange(told_, {}).empty() && !options_.is_quiet) {
+      log::info("the servers of the gate are known again", {{"by", host_}});
+    }
     end_round();
     return found_(std::move(*map));
   }
@@ -87,11 +95,15 @@ Result<RedisMap> RedisScout::read(const RedisValue& reply) const {
 
 void RedisScout::pass_over(const Fault& fault) {
   link_.close();
-  why_ += (why_.empty() ? "" : "; ") + host_ + ": " + fault.what;
+  why_[host_] = fault.what;
+  is_wrong_ |= !fault.retryable();
   if (!hosts_.empty()) return ask_next();
-  if (told_ != why_) {
-    log::warn("nobody says where the gate is: claims go on without it", {{"reason", why_}});
-    told_ = why_;
+  std::string all;
+  for (const auto& [host, what] : why_) all.append(all.empty() ? "" : "; ").append(host).append(": ").append(what);
+  trouble_ = is_wrong_ ? std::optional(Fault{FaultKind::misconfigured, all}) : std::nullopt;
+  if (told_ != all) {
+    if (!options_.is_quiet) log::warn("nobody says where the gate is: claims go on without it", {{"reason", all}});
+    told_ = all;
   }
   end_round();
   is_wanted_ = true;

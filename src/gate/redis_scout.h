@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,12 +21,14 @@ struct RedisScoutOptions {
   Clock& clock;
   RedisServers servers;
   std::string password;
+  bool is_quiet = false;  ///< its lines in the log are another loop's
 };
 
-/// Finds out which server has which slots: asks the sentinels for the master, or the servers of a cluster for the map, one
-/// after another until one knows, each on a link of its own.
+/// Finds out which server has which slots: asks the sentinels for the master, or the servers of a cluster for the map,
+/// one after another until one knows, each on a link of its own.
 ///
-///   Bounds    one link at a time; a server that does not answer within `answer_ms_max` is passed over. Rounds follow each
+///   Bounds    one link at a time; a server that does not answer within `answer_ms_max` is passed over. Rounds follow
+///   each
 ///             other after `pause_least`, later up to `pause_most`.
 class RedisScout final : private RedisLinkOwner {
  public:
@@ -44,6 +48,9 @@ class RedisScout final : private RedisLinkOwner {
   void calm() { pause_ = pause_least; }
 
   void tick();
+
+  /// What a person must mend, when in the last round none answered as it should; nothing while they are merely away.
+  const std::optional<Fault>& trouble() const { return trouble_; }
 
  private:
   void link_opened() override;
@@ -68,12 +75,15 @@ class RedisScout final : private RedisLinkOwner {
   std::string host_;                // that is being asked
   std::string question_;            // to be sent
   std::size_t replies_ = 0;         // still to come
+  std::optional<Fault> refused_;    // by AUTH
   Uptime answer_until_{};
   Uptime next_round_{};
   Millis pause_ = pause_least;
   std::size_t rounds_ = 0;
-  std::string why_;   // what the servers of this round said
-  std::string told_;  // the last of it in the log
+  std::map<std::string, std::string> why_;  // what the servers of this round said
+  bool is_wrong_ = false;                   // one of them needs a person
+  std::string told_;                        // the last of it in the log
+  std::optional<Fault> trouble_;
 };
 
 }  // namespace firstcome

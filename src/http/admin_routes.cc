@@ -337,6 +337,16 @@ void AdminRoutes::Impl::patch(const Request& request, Exchange& exchange, const 
 
 /// Asks on the issuer's thread, and answers from this loop: nobody, if tick() was faster.
 void AdminRoutes::Impl::ask_store(Exchange& exchange, std::function<Response(Issuer&, Store&)> ask) {
+  if (!ports.ask_issuer) {
+    static const ReadyResponse response(
+        Problem{.status = 421,
+                .type = "no-store",
+                .title = "Another process knows",
+                .detail = "this process serves users and has no connection to the store",
+                .hint = "Ask the admin listener of an issuer (--role issuer), at work or spare."}
+            .response());
+    return exchange.answer(response);
+  }
   const ExchangeId id = exchange.wait();
   const auto work = [this, id, ask = std::move(ask)](Issuer& issuer, Store& store) {
     ports.loop.post([this, id, response = ReadyResponse(ask(issuer, store))] {

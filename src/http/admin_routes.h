@@ -15,7 +15,8 @@
 
 namespace firstcome::http {
 
-/// Runs work on the issuer's thread, where the store may be asked. False: too much waits there already (503).
+/// Runs work on the issuer's thread, where the store may be asked. False: too much waits there already (503). None:
+/// this process has no issuer (421).
 using AskIssuer = std::function<bool(std::function<void(Issuer&, Store&)>)>;
 
 /// The operators' requests of docs/api.md, on one loop.
@@ -33,7 +34,7 @@ class AdminRoutes final : public Handler {
     std::string host;   ///< of the address that the listener has; without a token requests for it are answered
     AskIssuer ask_issuer;
     std::function<std::string()> metrics;  ///< the text of /metrics
-    Readiness readiness;
+    AskReadiness readiness;
   };
   explicit AdminRoutes(Ports ports);
   ~AdminRoutes() override;

@@ -61,8 +61,8 @@ class Loop {
   const Counters& counters() const;
   Counters& counters();  ///< for what its handlers count, on the loop's thread
 
-  /// For a client of another server that lives on this loop: it must be gone before the loop is. What it answers from its
-  /// own callbacks leaves with the next event or tick.
+  /// For a client of another server that lives on this loop: it must be gone before the loop is. What it answers from
+  /// its own callbacks leaves with the next event or tick.
   boost::asio::io_context& io();
 
  private:

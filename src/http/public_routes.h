@@ -27,7 +27,7 @@ class PublicRoutes final : public Handler {
     const Standings& standings;
     const Identity& identity;
     Clock& clock;
-    Readiness readiness;
+    AskReadiness readiness;
   };
   explicit PublicRoutes(Ports ports);
   ~PublicRoutes() override;

@@ -86,25 +86,25 @@ class RoutesTest : public testing::Test {
     done.get_future().get();
   }
   void make_admin(const std::string& token) {
-    admin_ = std::make_unique<AdminRoutes>(
-        AdminRoutes::Ports{.loop = loop_,
-                           .desk = operators_,
-                           .standings = standings_,
-                           .clock = clock_,
-                           .token = token,
-                           .host = "h",
-                           .ask_issuer =
-                               [this](const std::function<void(Issuer&, Store&)>& work) {
-                                 if (issuer_is_busy_) return false;
-                                 if (store_hangs_) {
-                                   hanging_.push_back(work);
-                                 } else {
-                                   work(issuer_, store_);
-                                 }
-                                 return true;
-                               },
-                           .metrics = [] { return std::string("firstcome_build_info 1\n"); },
-                           .readiness = [this] { return reasons_; }});
+    admin_ = std::make_unique<AdminRoutes>(AdminRoutes::Ports{
+        .loop = loop_,
+        .desk = operators_,
+        .standings = standings_,
+        .clock = clock_,
+        .token = token,
+        .host = "h",
+        .ask_issuer =
+            [this](const std::function<void(Issuer&, Store&)>& work) {
+              if (issuer_is_busy_) return false;
+              if (store_hangs_) {
+                hanging_.push_back(work);
+              } else {
+                work(issuer_, store_);
+              }
+              return true;
+            },
+        .metrics = [] { return std::string("firstcome_build_info 1\n"); },
+        .readiness = [this] { return Readiness{.reasons = reasons_, .standings = {standings_.mark(0)}}; }});
     admin_front_.set_next(admin_.get());
   }
   void show(Entry entry) {
@@ -192,20 +192,23 @@ class RoutesTest : public testing::Test {
   std::vector<std::function<void(Issuer&, Store&)>> hanging_;
   Loop loop_{system_clock_};
   HeaderIdentity identity_{"X-User", {*Network::parse("127.0.0.0/8")}};
-  Desk desk_{0, standings_, journal_, nullptr, clock_, random_, {}, [this](ClaimNumber number, const Answer& answer) {
-               routes_.deliver(number, answer);
-             }};
+  Desk desk_{0,        standings_,
+             journal_, nullptr,
+             clock_,   random_,
+             {},       [this](ClaimNumber number, const Answer& answer) {
+               routes_.deliver(number, answer); }};
   OperatorDesk operators_{1, standings_, journal_, clock_, {}};
   Issuer issuer_{standings_, store_, journal_, clock_, {}};
-  PublicRoutes routes_{{.loop = loop_,
-                        .desk = desk_,
-                        .standings = standings_,
-                        .identity = identity_,
-                        .clock = clock_,
-                        .readiness = [this] { return reasons_; }}};
+  PublicRoutes routes_{
+      {.loop = loop_,
+       .desk = desk_,
+       .standings = standings_,
+       .identity = identity_,
+       .clock = clock_,
+       .readiness = [this] { return Readiness{.reasons = reasons_, .standings = {standings_.mark(0)}}; }}};
   std::unique_ptr<AdminRoutes> admin_;
-  StartingRoutes front_{[this] { return reasons_; }};
-  StartingRoutes admin_front_{[this] { return reasons_; }};
+  StartingRoutes front_{[this] { return Readiness{.reasons = reasons_, .standings = {standings_.mark(0)}}; }};
+  StartingRoutes admin_front_{[this] { return Readiness{.reasons = reasons_, .standings = {standings_.mark(0)}}; }};
   std::thread thread_;
   std::uint16_t port_ = 0;
   std::uint16_t admin_port_ = 0;

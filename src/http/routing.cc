@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/hex.h"
 #include "base/nearest.h"
 #include "http/problem.h"
 
@@ -33,24 +34,35 @@ bool has_tag(const Request& request, std::string_view tag) {
   return false;
 }
 
+/// ,"standings":[{"partition":0,"position":12,"chains":"..."}]: of partitions with entries.
+std::string standings_member(const std::vector<Mark>& standings) {
+  std::string member = R"(,"standings":[)";
+  for (std::size_t partition = 0; partition < standings.size(); ++partition) {
+    const Mark& mark = standings[partition];
+    if (mark.position == 0) continue;
+    fmt::format_to(std::back_inserter(member), R"({}{{"partition":{},"position":{},"chains":"{}"}})",
+                   member.ends_with('[') ? "" : ",", partition, mark.position, hex(mark.chains));
+  }
+  return member + "]";
+}
+
 }  // namespace
 
-bool answer_health(const Request& request, Exchange& exchange, const Readiness& readiness) {
+bool answer_health(const Request& request, Exchange& exchange, const AskReadiness& ask_readiness) {
   const bool live = request.path == "/livez";
   if (!live && request.path != "/readyz") return false;
   if (!is_get(request)) {
     answer_wrong_method(exchange, "GET, HEAD");
     return true;
   }
-  const auto reasons = live ? std::vector<std::string>{} : readiness();
-  std::string body = live ? R"({"live":true})" : R"({"ready":true})";
-  if (!reasons.empty()) {
-    body = R"({"ready":false,"reasons":[)";
-    for (const auto& reason : reasons) body += (body.ends_with('[') ? "" : ",") + json_string(reason);
-    body += "]}";
-  }
-  exchange.answer(
-      Response{.status = reasons.empty() ? 200 : 503, .fields = {{"Cache-Control", "no-store"}}, .body = body});
+  const Readiness readiness = live ? Readiness{} : ask_readiness();
+  const bool fine = readiness.reasons.empty();
+  std::string body = live ? R"({"live":true)" : fine ? R"({"ready":true)" : R"({"ready":false,"reasons":[)";
+  for (const auto& reason : readiness.reasons) body += (body.ends_with('[') ? "" : ",") + json_string(reason);
+  if (!fine) body += "]";
+  if (request.query == "verbose") body += standings_member(readiness.standings);
+  body += "}";
+  exchange.answer(Response{.status = fine ? 200 : 503, .fields = {{"Cache-Control", "no-store"}}, .body = body});
   return true;
 }
 

@@ -11,14 +11,20 @@
 
 #include "base/result.h"
 #include "http/handler.h"
+#include "standings/standings.h"
 
 namespace firstcome::http {
 
-/// Why this process should get no requests now; empty when it is ready. Any thread.
-using Readiness = std::function<std::vector<std::string>()>;
+/// What /readyz says.
+struct Readiness {
+  std::vector<std::string> reasons;  ///< why this process should get no requests now; empty when it is ready
+  std::vector<Mark> standings;       ///< by partition; for /readyz?verbose
+};
+/// Any thread.
+using AskReadiness = std::function<Readiness()>;
 
 /// Answers /livez and /readyz; false: the path is neither.
-bool answer_health(const Request& request, Exchange& exchange, const Readiness& readiness);
+bool answer_health(const Request& request, Exchange& exchange, const AskReadiness& ask_readiness);
 
 /// What of the path is behind `prefix`, up to the next '/'; and what is behind that, '/' included.
 struct Segment {

@@ -11,7 +11,7 @@ namespace firstcome::http {
 ///   Threads   the loop's own.
 class StartingRoutes final : public Handler {
  public:
-  explicit StartingRoutes(Readiness readiness) : readiness_(std::move(readiness)) {}
+  explicit StartingRoutes(AskReadiness readiness) : readiness_(std::move(readiness)) {}
 
   void set_next(Handler* next) { next_ = next; }
 
@@ -19,7 +19,7 @@ class StartingRoutes final : public Handler {
   void on_left(ExchangeId id) override;
 
  private:
-  Readiness readiness_;
+  AskReadiness readiness_;
   Handler* next_ = nullptr;
 };
 

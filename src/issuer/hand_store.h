@@ -58,6 +58,7 @@ class HandStore final : public Store {
     const auto found = progress_of.find(batch.next.campaign.str());
     const auto seen = found == progress_of.end() ? std::nullopt : std::optional(found->second);
     if (seen != batch.seen) return FenceLost{};
+    sent.push_back({batch.coupons.size(), clock_.uptime()});
     for (const CouponRow& row : batch.coupons) {
       if (poison.contains(row.user.str())) return RowRefused{"value too long"};
     }
@@ -92,9 +93,14 @@ class HandStore final : public Store {
     CouponRow coupon;
     Uptime at;
   };
+  struct Sent {
+    std::size_t rows;
+    Uptime at;
+  };
   std::optional<InstallationId> id;
   std::map<std::string, Progress> progress_of;
   std::map<std::string, std::vector<Row>> coupons_of;
+  std::vector<Sent> sent;  // batches, also those that were refused
   std::vector<ParkedEntry> parked_now;
   std::vector<std::uint32_t> quotas;
   std::optional<CampaignRow> terms;

@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "base/assert.h"
+#include "base/hex.h"
 #include "base/log.h"
 #include "base/mutant.h"
 
@@ -19,16 +20,6 @@ constexpr Millis beat_every{1000};    // a spare takes over when the beat is 3 s
 constexpr Millis read_every{10'000};  // a store that was set back by its people says so to nobody who does not ask
 constexpr Millis pause_min{100}, pause_max{5000};
 constexpr Millis issued_again_after{2000};  // an `issued` entry that was not seen by then is appended again
-
-std::string hex(const InstallationId& id) {
-  std::string text;
-  for (const auto byte : id) {
-    constexpr std::string_view digits = "0123456789abcdef";
-    text += digits[byte >> 4];
-    text += digits[byte & 15];
-  }
-  return text;
-}
 
 /// How many of the list have a position up to `upto`; positions grow.
 template <class List>
@@ -76,6 +67,7 @@ Uptime Issuer::step() {
       failed(held.error(), "beat");
       return not_before_;
     }
+    counters_.beat_ms = now.count();
     // We stood still for so long that a spare may have been at work meanwhile, and gone again.
     const bool lapsed = beat_due_ && now - *beat_due_ > beat_every;
     beat_due_ = now + beat_every;
@@ -91,6 +83,7 @@ Uptime Issuer::step() {
     if (*held != at_work_) {
       at_work_ = *held;
       counters_.at_work = at_work_;
+      if (at_work_) counters_.take_overs.fetch_add(1);
       log::info(at_work_ ? "issuer at work" : "issuer waits as a spare", {{"holder", settings_.holder}});
     }
   }
@@ -122,7 +115,7 @@ Result<void> Issuer::read_store() {
   } else if (**store_id != journal_id->id) {
     return fail(FaultKind::misconfigured, "this store belongs to journal " + hex(**store_id) + ", not to " +
                                               hex(journal_id->id) +
-                                              ": put the two that belong together into one data folder");
+                                              ": start this process with the two that belong together");
   }
   auto rows = store_.progress();
   if (!rows) return fail(rows.error());
@@ -293,7 +286,6 @@ void Issuer::write(Course& course, const Batch& made) {
   counters_.commit_seconds.store(counters_.commit_seconds.load() + took);
   if (!outcome) {
     spend(course, rows_of(made));  // it may have been written
-    if (mutant(Mutant::commit_assumed) && outcome.error().kind == FaultKind::timed_out) return committed(course, made);
     if (mutant(Mutant::fault_parks)) return refused(course, made, outcome.error().what);
     failed(outcome.error(), "write coupons of " + made.batch.next.campaign.str());
   } else if (std::holds_alternative<FenceLost>(*outcome)) {
@@ -304,6 +296,7 @@ void Issuer::write(Course& course, const Batch& made) {
     others_wrote_ = true;
     beat_due_.reset();
   } else if (const auto* row = std::get_if<RowRefused>(&*outcome)) {
+    spend(course, rows_of(made));  // they were written, and undone
     refused(course, made, row->reason);
   } else {
     committed(course, made);
@@ -421,12 +414,14 @@ void Issuer::measure(Uptime now) {
   constexpr Millis every{250};
   if (now < measure_due_) return;
   measure_due_ = now + every;
-  std::uint64_t owed = 0, parked = 0, stopped = 0;
+  std::uint64_t owed = 0, parked = 0, stopped = 0, ranks = 0;
   std::int64_t since = 0;
   for (const Course& course : courses_) {
+    if (!at_work_) break;  // a spare does not know how far the store is, and its owed coupons are another's to write
     const std::uint32_t rank = course.progress ? course.progress->rank : 0;
     const auto& winners = course.campaign->winners();
     const std::uint32_t won = winners.size();
+    ranks += rank;
     parked += course.parked_ranks.size();
     stopped += course.stopped;
     if (won <= rank) continue;
@@ -434,6 +429,7 @@ void Issuer::measure(Uptime now) {
     const auto stamp = static_cast<std::int64_t>(winners[rank].stamp.time_since_epoch().count());
     since = since == 0 ? stamp : std::min(since, stamp);
   }
+  counters_.rank = ranks;
   counters_.owed = owed;
   counters_.owed_since_ms = since;
   counters_.parked = parked;

@@ -51,10 +51,13 @@ class Issuer {
 
   /// For the scrape, from any thread.
   struct Counters {
-    std::atomic<bool> at_work{false};       ///< else a spare, or without its store
-    std::atomic<bool> stopped{false};       ///< this needs a person: the store is not ours, or damaged
-    std::atomic<std::uint64_t> written{0};  ///< coupons
+    std::atomic<bool> at_work{false};          ///< else a spare, or without its store
+    std::atomic<bool> stopped{false};          ///< this needs a person: the store is not ours, or damaged
+    std::atomic<std::uint64_t> take_overs{0};  ///< how often it came to work, the first time too
+    std::atomic<std::int64_t> beat_ms{-1};     ///< uptime at which the store last took a beat, a spare's too; -1: never
+    std::atomic<std::uint64_t> written{0};     ///< coupons
     std::atomic<std::uint64_t> transactions{0};
+    std::atomic<std::uint64_t> rank{0};          ///< that the store has reached, of all campaigns together
     std::atomic<std::uint64_t> owed{0};          ///< coupons that the standings know and the store does not
     std::atomic<std::int64_t> owed_since_ms{0};  ///< stamp of the oldest of them, 0: none
     std::atomic<std::uint64_t> parked{0};

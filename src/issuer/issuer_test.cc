@@ -189,6 +189,20 @@ TEST_F(IssuerTest, a_store_that_fails_shows_until_it_takes_coupons_again) {
   EXPECT_TRUE(issuer_->counters().at_work) << "nothing is owed, and the store answers";
 }
 
+TEST_F(IssuerTest, a_spare_owes_nothing) {
+  open("lunch", 10);
+  win("lunch", 2);
+  start({.holder = "spare"});
+  store_.at_work = "first";
+  run(Millis(3000));
+  EXPECT_EQ(issuer_->counters().owed, 0U) << "else an alarm would go off wherever there is a spare";
+  EXPECT_EQ(issuer_->counters().owed_since_ms, 0);
+  store_.at_work = "spare";
+  store_.fail_writes = 100;
+  run(Millis(2000));
+  EXPECT_EQ(issuer_->counters().owed, 2U) << "it took over";
+}
+
 TEST_F(IssuerTest, a_lost_fence_means_read_again_and_go_on) {
   open("lunch", 10);
   win("lunch", 2);
@@ -246,6 +260,42 @@ TEST_F(IssuerTest, a_refused_row_is_found_by_halving_and_parked) {
   EXPECT_TRUE(std::holds_alternative<Committed>(*retried));
   EXPECT_EQ(rows("lunch").size(), 50U);
   EXPECT_FALSE(issuer_->retry(99));
+}
+
+TEST_F(IssuerTest, rows_that_were_refused_with_their_batch_count_against_the_rate) {
+  open("lunch", 1000, 100.0);
+  win("lunch", 200);
+  store_.poison = {"u15"};
+  start();
+  run(Millis(5000));
+  std::size_t most = 0;
+  for (const auto& first : store_.sent) {
+    std::size_t in_a_second = 0;
+    for (const auto& batch : store_.sent) {
+      if (batch.at >= first.at && batch.at - first.at < Millis(1000)) in_a_second += batch.rows;
+    }
+    most = std::max(most, in_a_second);
+  }
+  EXPECT_LE(most, 100U);
+  EXPECT_EQ(rows("lunch").size(), 199U);
+  EXPECT_EQ(store_.parked_now.size(), 1U);
+}
+
+TEST_F(IssuerTest, who_comes_to_work_and_how_far_the_store_is_can_be_watched) {
+  open("lunch", 10);
+  open("dinner", 10);
+  win("lunch", 3);
+  win("dinner", 2, 4);
+  store_.at_work = "other";
+  start({.holder = "spare"});
+  EXPECT_EQ(issuer_->counters().beat_ms, -1);
+  run(Millis(3000));
+  EXPECT_EQ(issuer_->counters().take_overs, 0U);
+  EXPECT_GE(issuer_->counters().beat_ms, (clock_.uptime() - Millis(1500)).count()) << "a spare asks, too";
+  store_.at_work = "spare";
+  run(Millis(3000));
+  EXPECT_EQ(issuer_->counters().take_overs, 1U);
+  EXPECT_EQ(issuer_->counters().rank, 5U);
 }
 
 TEST_F(IssuerTest, too_many_parked_stop_their_campaign_only) {

@@ -45,7 +45,8 @@ class Journal {
  public:
   virtual ~Journal() = default;
 
-  /// Shows all entries there are, on the calling thread, then starts the journal's own thread. Once.
+  /// Shows all entries there are and tells that it lives, on the calling thread; then starts the journal's own thread.
+  /// Once.
   virtual Result<void> start(Follower& follower) = 0;
 
   /// Does not block. Fails with overloaded (full) or unavailable (stopped): then it is not in the journal.

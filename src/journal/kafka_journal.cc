@@ -1,8 +1,7 @@
 // DESIGN
-//   One thread reads the topic, applies and tells; a second one only asks the brokers where the topic ends, four times a
-//   second, since that call blocks while they are away. What was read up to such an end makes the news of that moment
-//   whole: that is heard(). Delivery reports are served on the reading thread too, so that a follower is never called
-//   twice at once.
+//   One thread reads the topic, applies and tells. A second one sends (kafka_sender.h). A third one only asks the
+//   brokers where the topic ends, four times a second, since that call blocks while they are away: what was read up to
+//   such an end makes the news of that moment whole, and that is heard().
 #include "journal/kafka_journal.h"
 
 #include <fmt/format.h>
@@ -19,13 +18,15 @@ constexpr Millis look_every{250};
 constexpr Millis answer_ms_max{2000};
 constexpr Millis start_ms_max{10'000};  // without a message, while there should be some
 constexpr Millis read_wait{20};
-constexpr Millis stop_ms_max{5000};     // for what is in flight
+constexpr Millis stop_ms_max{5000};      // for what is in flight
+constexpr Millis offset_ms_max{10'000};  // how long a stamp tells how far the brokers' clock is off ours
 
 }  // namespace
 
 void KafkaJournal::end_process(const Fault& fault) {
   log::error(
-      "the journal is not the one that was read: this process ends, before it answers from it. Look at the topic before "
+      "the journal is not the one that was read: this process ends, before it answers from it. Look at the topic "
+      "before "
       "you start it again",
       {{"fault", fault.what}});
   std::abort();
@@ -37,31 +38,31 @@ Result<std::unique_ptr<KafkaJournal>> KafkaJournal::open(Options options) {
   if (auto fits = check_topic(options.place, *admin); !fits) return fail(fits.error());
   auto reader = KafkaReader::open(options.place);
   if (!reader) return fail(reader.error());
-  std::unique_ptr<KafkaJournal> journal(new KafkaJournal(std::move(options), std::move(*reader), std::move(*admin)));
-  if (auto opened = journal->open_producer(); !opened) return fail(opened.error());
+  const std::uint64_t node = options.random.next();
+  std::unique_ptr<KafkaJournal> journal(
+      new KafkaJournal(std::move(options), node, std::move(*reader), std::move(*admin)));
+  const Options& given = journal->options_;
+  auto sender = KafkaSender::open({.place = given.place,
+                                   .clock = given.clock,
+                                   .node = node,
+                                   .append_entries_max = given.append_entries_max,
+                                   .append_ms_max = given.append_ms_max,
+                                   .on_broken = [raw = journal.get()](const Fault& fault) { raw->lose(fault); }});
+  if (!sender) return fail(sender.error());
+  journal->sender_ = std::move(*sender);
   return journal;
 }
 
-KafkaJournal::KafkaJournal(Options options, KafkaReader reader, kafka::Admin admin)
-    : options_(std::move(options)),
-      node_(options_.random.next()),
-      reader_(std::move(reader)),
-      admin_(std::move(admin)) {
+KafkaJournal::KafkaJournal(Options options, std::uint64_t node, KafkaReader reader, kafka::Admin admin)
+    : options_(std::move(options)), node_(node), reader_(std::move(reader)), admin_(std::move(admin)) {
   stats_.waiting_max = options_.append_entries_max;
 }
 
 KafkaJournal::~KafkaJournal() { stop(); }
 
-Result<void> KafkaJournal::open_producer() {
-  auto producer = kafka::Producer::open(options_.place.access, options_.place.topic, options_.append_entries_max + 1,
-                                        options_.append_ms_max, [this](const auto& report) { reported(report); });
-  if (!producer) return fail(producer.error());
-  producer_.emplace(std::move(*producer));
-  return {};
-}
-
 Result<void> KafkaJournal::start(Follower& follower) {
   follower_ = &follower;
+  const Time asked = options_.clock.now();
   auto ends = reader_.ends(start_ms_max);
   if (!ends) return fail(ends.error());
   Uptime until = options_.clock.uptime() + start_ms_max;
@@ -75,10 +76,7 @@ Result<void> KafkaJournal::start(Follower& follower) {
     }
     show(messages_);
   }
-  {
-    std::lock_guard lock(producer_mutex_);
-    closed_ = false;
-  }
+  follower_->heard(asked + offset());
   watching_ = true;
   read_ = reader_.reached();
   looked_at_ = options_.clock.uptime();
@@ -88,78 +86,8 @@ Result<void> KafkaJournal::start(Follower& follower) {
 }
 
 Result<void> KafkaJournal::append(Entry entry, AppendTag tag) {
-  std::vector<std::uint8_t> body;
-  encode(entry, body);
-  const auto partition = partition_of(campaign_of(entry), reader_.installation().partitions);
-  std::uint64_t number = 0;
-  {
-    std::lock_guard lock(pending_mutex_);
-    if (pending_.size() >= options_.append_entries_max) {
-      return fail(FaultKind::overloaded, "the journal is full: too many appends wait");
-    }
-    number = ++last_number_;
-    pending_.emplace(number, Pending{.tag = tag,
-                                     .sent = options_.clock.now(),
-                                     .is_ticket = std::holds_alternative<Ticket>(entry)});
-  }
-  const auto key = KafkaKey{.node = node_, .number = number}.bytes();
-  Result<void> sent;
-  {
-    std::lock_guard lock(producer_mutex_);
-    sent = closed_ ? fail(FaultKind::unavailable, "the journal is stopped")
-                   : producer_->send(partition, number, key, body);
-  }
-  if (sent) return {};
-  std::lock_guard lock(pending_mutex_);
-  pending_.erase(number);
-  return sent;
-}
-
-/// By the producer, within its poll(), flush() or purge(): on the journal's thread.
-void KafkaJournal::reported(const kafka::Producer::Report& report) {
-  if (report.delivery == kafka::Delivery::done) return;  // it is answered when it is shown
-  std::lock_guard lock(pending_mutex_);
-  const auto found = pending_.find(report.number);
-  if (found == pending_.end()) return;
-  Pending& pending = found->second;
-  if (replacing_ && pending.is_ticket && !pending.sent_twice) {
-    pending.sent_twice = true;
-    again_.push_back({.number = report.number,
-                      .partition = report.partition,
-                      .key = {report.key.begin(), report.key.end()},
-                      .body = {report.body.begin(), report.body.end()}});
-    return;
-  }
-  // Sent twice, the first may have been written though the second was not.
-  if (report.delivery == kafka::Delivery::failed && !pending.sent_twice) {
-    failed_.push_back(pending.tag);
-    failed_why_ = report.why;
-  } else {
-    std::lock_guard stats_lock(stats_mutex_);
-    ++kafka_stats_.unknown;
-  }
-  pending_.erase(found);
-}
-
-void KafkaJournal::replace_producer(const Fault& why) {
-  log::warn("the producer broke: another one takes its place, and tickets without a report are sent once more",
-            {{"reason", why.what}});
-  std::vector<Again> again;
-  std::lock_guard lock(producer_mutex_);
-  replacing_ = true;
-  producer_->purge();
-  replacing_ = false;
-  again.swap(again_);
-  if (auto opened = open_producer(); !opened) return lose(opened.error());  // it opened before, with the same settings
-  for (const Again& one : again) {
-    if (auto sent = producer_->send(one.partition, one.number, one.key, one.body); !sent) {
-      std::lock_guard pending_lock(pending_mutex_);
-      pending_.erase(one.number);
-    }
-  }
-  std::lock_guard stats_lock(stats_mutex_);
-  ++kafka_stats_.producers;
-  kafka_stats_.sent_again += again.size();
+  if (lost_) return fail(FaultKind::unavailable, "the journal is lost");
+  return sender_->send(partition_of(campaign_of(entry), reader_.installation().partitions), entry, tag);
 }
 
 void KafkaJournal::run() {
@@ -176,7 +104,7 @@ bool KafkaJournal::step(Millis wait) {
     return false;
   }
   show(messages_);
-  settle_reports();
+  tell_failed();
   hear();
   return !lost_;
 }
@@ -184,25 +112,20 @@ bool KafkaJournal::step(Millis wait) {
 void KafkaJournal::show(std::span<KafkaReader::Read> read) {
   if (read.empty()) return;
   batch_.clear();
-  {
-    std::lock_guard lock(pending_mutex_);
-    const Time now = options_.clock.now();
-    for (auto& one : read) {
-      if (one.key && one.key->node == node_) {
-        const auto found = pending_.find(one.key->number);
-        if (found != pending_.end() && now >= found->second.sent) {
-          // Between the two moments of our clock the brokers' one stood at the stamp.
-          offset_ = std::clamp(offset_, one.shown.stamp - now, one.shown.stamp - found->second.sent);
-        }
-        if (found != pending_.end()) pending_.erase(found);
+  const Time now = options_.clock.now();
+  for (auto& one : read) {
+    if (one.key && one.key->node == node_) {
+      // Between the two moments of our clock the brokers' one stood at the stamp.
+      if (const auto sent = sender_->seen(one.key->number)) {
+        learn_offset(one.shown.stamp - now, one.shown.stamp - *sent);
       }
-      batch_.push_back(std::move(one.shown));
+    } else if (one.shown.stamp > now) {
+      learn_offset(one.shown.stamp - now, Millis::max());  // it was stamped before we saw it
     }
+    batch_.push_back(std::move(one.shown));
   }
   {
     std::lock_guard lock(stats_mutex_);
-    ++stats_.commits;
-    stats_.entries += batch_.size();
     stats_.batch_entries_last = batch_.size();
     stats_.skipped = reader_.skipped();
   }
@@ -213,27 +136,24 @@ void KafkaJournal::show(std::span<KafkaReader::Read> read) {
   follower_->shown(batch_);
 }
 
-void KafkaJournal::settle_reports() {
-  std::optional<Fault> broken;
-  {
-    std::lock_guard lock(producer_mutex_);
-    producer_->poll();
-    broken = producer_->fatal();
-  }
-  if (broken) replace_producer(*broken);
-  std::vector<AppendTag> failed;
-  std::string why;
-  {
-    std::lock_guard lock(pending_mutex_);
-    failed.swap(failed_);
-    why.swap(failed_why_);
-  }
-  if (failed.empty()) return;
+/// The brokers' clock is ahead of ours by `least` to `most`.
+void KafkaJournal::learn_offset(Millis least, Millis most) {
+  if (least > most) return;  // our clock was set back meanwhile
+  offset_ = std::clamp(offset(), least, most);
+  offset_known_until_ = options_.clock.uptime() + offset_ms_max;
+}
+
+/// What nobody has confirmed for a while may be over: a clock is put right without a word to us.
+Millis KafkaJournal::offset() const { return options_.clock.uptime() < offset_known_until_ ? offset_ : Millis(0); }
+
+void KafkaJournal::tell_failed() {
+  const auto failed = sender_->take_failed();
+  if (failed.tags.empty()) return;
   {
     std::lock_guard lock(stats_mutex_);
-    stats_.faults += failed.size();
+    stats_.faults += failed.tags.size();
   }
-  follower_->append_failed(failed, {FaultKind::unavailable, "the brokers did not take it: " + why});
+  follower_->append_failed(failed.tags, {FaultKind::unavailable, "the brokers did not take it: " + failed.why});
 }
 
 void KafkaJournal::hear() {
@@ -252,27 +172,19 @@ void KafkaJournal::hear() {
     std::lock_guard lock(watch_mutex_);
     if (look_ && look_->asked == look->asked) look_.reset();
   }
-  follower_->heard(look->asked + offset_);
+  follower_->heard(look->asked + offset());
 }
 
 /// Those that wait are shown, or told as failed, or given up when the time is over.
 void KafkaJournal::end_appends() {
   const Uptime until = options_.clock.uptime() + stop_ms_max;
-  const auto waits = [this] {
-    std::lock_guard lock(pending_mutex_);
-    return !pending_.empty();
-  };
-  while (!lost_ && waits() && options_.clock.uptime() < until) step(read_wait);
-  if (lost_ || !waits()) return;
-  {
-    std::lock_guard lock(producer_mutex_);
-    producer_->purge();
-  }
-  settle_reports();
+  while (!lost_ && sender_->waiting() > 0 && options_.clock.uptime() < until) step(read_wait);
+  sender_->stop();
+  if (!lost_) tell_failed();
 }
 
 void KafkaJournal::lose(const Fault& fault) {
-  if (std::exchange(lost_, true)) return;
+  if (lost_.exchange(true)) return;
   options_.on_journal_lost(fault);
 }
 
@@ -307,10 +219,7 @@ void KafkaJournal::watch() {
 }
 
 void KafkaJournal::stop() {
-  {
-    std::lock_guard lock(producer_mutex_);
-    closed_ = true;
-  }
+  if (sender_) sender_->close();
   {
     std::lock_guard lock(watch_mutex_);
     watching_ = false;
@@ -319,31 +228,23 @@ void KafkaJournal::stop() {
   stopping_ = true;
   if (thread_.joinable()) thread_.join();
   if (watcher_.joinable()) watcher_.join();
+  if (sender_) sender_->stop();
 }
 
 Journal::Stats KafkaJournal::stats() const {
   std::lock_guard lock(stats_mutex_);
   Stats stats = stats_;
-  std::lock_guard pending_lock(pending_mutex_);
-  stats.waiting = pending_.size();
+  stats.waiting = sender_->waiting();
+  stats.commits = sender_->stats().batches;
+  stats.entries = sender_->stats().sent;
+  stats.commit_seconds = sender_->stats().batch_seconds;
   return stats;
 }
 
 KafkaJournal::KafkaStats KafkaJournal::kafka_stats() const {
-  KafkaStats stats;
-  {
-    std::lock_guard lock(stats_mutex_);
-    stats = kafka_stats_;
-  }
   std::lock_guard lock(watch_mutex_);
-  stats.lag_entries = lag_;
-  stats.silent_seconds = std::chrono::duration<double>(options_.clock.uptime() - looked_at_).count();
-  return stats;
-}
-
-void KafkaJournal::break_producer() {
-  std::lock_guard lock(producer_mutex_);
-  producer_->break_sequence();
+  return {.lag_entries = lag_,
+          .silent_seconds = std::chrono::duration<double>(options_.clock.uptime() - looked_at_).count()};
 }
 
 }  // namespace firstcome

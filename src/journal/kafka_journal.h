@@ -7,7 +7,6 @@
 #include <mutex>
 #include <optional>
 #include <thread>
-#include <unordered_map>
 #include <vector>
 
 #include "base/clock.h"
@@ -15,19 +14,21 @@
 #include "base/random.h"
 #include "journal/journal.h"
 #include "journal/kafka_reader.h"
+#include "journal/kafka_sender.h"
 
 namespace firstcome {
 
 /// The journal as a Kafka topic, for many processes.
 ///
-///   Order      a campaign's entries stand in one partition (the installation says of how many); positions are offsets + 1.
-///   Durable    acks=all, and what check_topic() asks of the brokers: as strong as the topic's replication.
+///   Order      a campaign's entries stand in one partition (the installation says of how many); positions are offsets
+///   + 1. Durable    acks=all, and what check_topic() asks of the brokers: as strong as the topic's replication.
 ///   Stamped    by the brokers. heard() gives this node's clock, put right by the stamps of its own entries.
 ///   Told       answers come from what was seen in the topic, never from a delivery report. A ticket without a report
-///              after `append_ms_max` is given up: told as failed if it cannot have been written, else neither. Where the
-///              producer breaks, another one takes its place, and the tickets without a report are sent once more; an
-///              operator's entry is not.
-///   Fails      a topic that does not keep the promises is refused at the start; afterwards, where an entry that was shown
+///              after `append_ms_max` is given up: told as failed if it cannot have been written, else neither. Where
+///              the producer breaks, another one takes its place, and the tickets without a report are sent once more;
+///              an operator's entry is not.
+///   Fails      a topic that does not keep the promises is refused at the start; afterwards, where an entry that was
+///   shown
 ///              is gone, another topic stands in its place, or an entry cannot be read, on_journal_lost() ends the
 ///              process: this node must not answer from a journal that is not that of the others.
 class KafkaJournal final : public Journal {
@@ -38,8 +39,8 @@ class KafkaJournal final : public Journal {
     Random& random;
 
     std::size_t append_entries_max = limits::append_entries_max;
-    Millis append_ms_max{4000};     ///< less than in_flight_ms_max: who asks again finds his ticket given up
-    Millis check_every{60'000};     ///< the topic's settings and first entry
+    Millis append_ms_max{4000};  ///< less than in_flight_ms_max: who asks again finds his ticket given up
+    Millis check_every{60'000};  ///< the topic's settings and first entry
 
     /// Must not return, but in tests: then the journal is dead, and says nothing any more.
     std::function<void(const Fault&)> on_journal_lost = end_process;
@@ -58,43 +59,35 @@ class KafkaJournal final : public Journal {
   void stop() override;
   Stats stats() const override;
 
+  const Installation& installation() const { return reader_.installation(); }
+
   /// For metrics; any thread.
   struct KafkaStats {
-    std::uint64_t producers = 0;     ///< opened again after one broke
-    std::uint64_t sent_again = 0;    ///< tickets, by another producer
-    std::uint64_t unknown = 0;       ///< appends of which nobody knows whether they were written
-    std::uint64_t lag_entries = 0;   ///< at the last look: messages that are there and were not read
-    double silent_seconds = 0;       ///< since the brokers last said where the topic ends
+    std::uint64_t lag_entries = 0;  ///< at the last look: messages that are there and were not read
+    double silent_seconds = 0;      ///< since the brokers last said where the topic ends
   };
   KafkaStats kafka_stats() const;
+  const KafkaSender::Stats& sender_stats() const { return sender_->stats(); }
 
   /// For tests: as if the brokers had broken the producer's sequence.
-  void break_producer();
+  void break_producer() { sender_->break_producer(); }
 
  private:
-  struct Pending {
-    AppendTag tag;
-    Time sent;
-    bool is_ticket = false;
-    bool sent_twice = false;
-  };
   struct Look {  // of the thread that looks where the topic ends
     Time asked;
     KafkaReader::Ends read_before;
     KafkaReader::Ends ends;
   };
 
-  KafkaJournal(Options options, KafkaReader reader, kafka::Admin admin);
-
-  Result<void> open_producer();
-  void reported(const kafka::Producer::Report& report);
-  void replace_producer(const Fault& why);
+  KafkaJournal(Options options, std::uint64_t node, KafkaReader reader, kafka::Admin admin);
 
   // On the journal's thread.
   void run();
   bool step(Millis wait);
   void show(std::span<KafkaReader::Read> read);
-  void settle_reports();
+  void learn_offset(Millis least, Millis most);
+  Millis offset() const;
+  void tell_failed();
   void hear();
   void end_appends();
   void lose(const Fault& fault);
@@ -108,22 +101,7 @@ class KafkaJournal final : public Journal {
   kafka::Admin admin_;
   Follower* follower_ = nullptr;
 
-  mutable std::mutex producer_mutex_;  // append() sends while the journal's thread may put another in its place
-  std::optional<kafka::Producer> producer_;
-  bool closed_ = true;
-
-  mutable std::mutex pending_mutex_;
-  std::unordered_map<std::uint64_t, Pending> pending_;  // by number, until shown or given up
-  std::uint64_t last_number_ = 0;
-  std::vector<AppendTag> failed_;  // told by the brokers, not yet to the follower
-  std::string failed_why_;
-  struct Again {
-    std::uint64_t number;
-    std::uint32_t partition;
-    std::vector<std::uint8_t> key, body;
-  };
-  std::vector<Again> again_;  // tickets of a broken producer
-  bool replacing_ = false;
+  std::unique_ptr<KafkaSender> sender_;
 
   mutable std::mutex watch_mutex_;
   std::condition_variable watch_wakes_;
@@ -134,17 +112,17 @@ class KafkaJournal final : public Journal {
   Uptime looked_at_{};
   std::uint64_t lag_ = 0;
 
-  Millis offset_{0};  // the brokers' clock minus ours
+  Millis offset_{0};  // the brokers' clock minus ours, as long as it is known
+  Uptime offset_known_until_{};
   std::vector<KafkaReader::Read> messages_;
   std::vector<Shown> batch_;
   std::atomic<bool> stopping_{false};
-  bool lost_ = false;
+  std::atomic<bool> lost_{false};
   std::thread thread_;
   std::thread watcher_;
 
   mutable std::mutex stats_mutex_;
   Stats stats_;
-  KafkaStats kafka_stats_;
 };
 
 }  // namespace firstcome

@@ -16,10 +16,11 @@ constexpr std::size_t read_messages_max = limits::batch_entries_max;
 
 std::unexpected<Fault> damaged(const KafkaPlace& place, std::uint32_t partition, std::int64_t offset,
                                std::string_view what) {
-  return fail(FaultKind::corrupt,
-              fmt::format("topic {} [{}], position {}: {}. Nothing was skipped. Restore the topic from a backup or from "
-                          "another replica, and start again",
-                          place.topic, partition, offset + 1, what));
+  return fail(
+      FaultKind::corrupt,
+      fmt::format("topic {} [{}], position {}: {}. Nothing was skipped. Restore the topic from a backup or from "
+                  "another replica, and start again",
+                  place.topic, partition, offset + 1, what));
 }
 
 /// The first entry of ours in a partition, if there is one.
@@ -38,7 +39,8 @@ Result<std::optional<Entry>> first_entry(const KafkaPlace& place, kafka::Consume
   SystemClock clock;
   for (const Uptime until = clock.uptime() + message_ms_max; !first && !fault && consumer.reached(partition) < end;) {
     if (clock.uptime() >= until) {
-      return fail(FaultKind::timed_out, fmt::format("read the first entry of {} [{}]: no answer", place.topic, partition));
+      return fail(FaultKind::timed_out,
+                  fmt::format("read the first entry of {} [{}]: no answer", place.topic, partition));
     }
     auto polled = consumer.poll(Millis(100), 1, [&](const kafka::Message& message) {
       if (first || fault) return;
@@ -123,7 +125,9 @@ Result<void> KafkaReader::take(const kafka::Message& message, std::vector<Read>&
   if (!entry && entry.error().kind == FaultKind::corrupt) {
     return damaged(place_, message.partition, message.offset, entry.error().what);
   }
-  const auto where = [&] { return fmt::format("topic {} [{}], position {}", place_.topic, message.partition, message.offset + 1); };
+  const auto where = [&] {
+    return fmt::format("topic {} [{}], position {}", place_.topic, message.partition, message.offset + 1);
+  };
   if (!entry) return fail(std::move(entry.error()).within(where()));
   if (!*entry) {
     ++skipped_;
@@ -131,8 +135,9 @@ Result<void> KafkaReader::take(const kafka::Message& message, std::vector<Read>&
   }
   if (!message.stamped_by_broker) {
     return fail(FaultKind::misconfigured,
-                where() + " has a client's stamp, not the broker's: the topic was without "
-                          "message.timestamp.type=LogAppendTime when it was written, and cannot be a journal");
+                where() +
+                    " has a client's stamp, not the broker's: the topic was without "
+                    "message.timestamp.type=LogAppendTime when it was written, and cannot be a journal");
   }
   if (!installed_[message.partition]) {
     const auto* const installation = std::get_if<Installation>(&**entry);
@@ -158,7 +163,8 @@ Result<void> KafkaReader::read(Millis wait, std::vector<Read>& into) {
   if (!polled) {
     Fault lost = polled.error();
     if (lost.kind == FaultKind::corrupt) {
-      lost.what += ". A part of the journal is damaged or gone: restore the topic from a backup or from another replica";
+      lost.what +=
+          ". A part of the journal is damaged or gone: restore the topic from a backup or from another replica";
     }
     return fail(std::move(lost));
   }

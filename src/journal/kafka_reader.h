@@ -27,7 +27,8 @@ struct KafkaKey {
 ///
 ///   Position   the offset + 1.
 ///   Skipped    a message that is no entry of ours, wherever it stands; counted.
-///   Fails      corrupt: a damaged entry, an offset that is gone, a first entry that is no installation, or one of another
+///   Fails      corrupt: a damaged entry, an offset that is gone, a first entry that is no installation, or one of
+///   another
 ///              installation than partition 0's. misconfigured: an entry of a newer firstcome; a stamp that is not the
 ///              broker's.
 ///   Threads    one at a time; ends() from another one too.

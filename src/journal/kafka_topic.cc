@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <thread>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "journal/kafka_reader.h"
 
@@ -37,13 +39,14 @@ std::string_view value_of(const Config& config, std::string_view key) {
 
 int number_of(std::string_view text) { return text.empty() ? 0 : std::atoi(std::string(text).c_str()); }
 
-std::unexpected<Fault> unfit(const KafkaPlace& place, std::string_view key, std::string_view is, std::string_view wanted,
-                             std::string_view why) {
-  return fail(FaultKind::misconfigured,
-              fmt::format("topic {} has {}={}, and a journal needs {} ({}): kafka-configs.sh --bootstrap-server {} --alter "
-                          "--entity-type topics --entity-name {} --add-config {}={}",
-                          place.topic, key, is.empty() ? "(nothing)" : is, wanted, why, place.access.brokers,
-                          place.topic, key, wanted));
+std::unexpected<Fault> unfit(const KafkaPlace& place, std::string_view key, std::string_view is,
+                             std::string_view wanted, std::string_view why) {
+  return fail(
+      FaultKind::misconfigured,
+      fmt::format("topic {} has {}={}, and a journal needs {} ({}): kafka-configs.sh --bootstrap-server {} --alter "
+                  "--entity-type topics --entity-name {} --add-config {}={}",
+                  place.topic, key, is.empty() ? "(nothing)" : is, wanted, why, place.access.brokers, place.topic, key,
+                  wanted));
 }
 
 std::string_view why_of(std::string_view key) {
@@ -72,17 +75,40 @@ Result<void> check_brokers(kafka::Admin& admin) {
                 "auto.create.topics.enable=false in their server.properties");
   }
   if (!config->contains("telemetry.max.bytes")) {
-    return fail(FaultKind::misconfigured,
-                "the brokers are older than Kafka 3.7, where a consumer can see what was never acknowledged: upgrade them");
+    return fail(
+        FaultKind::misconfigured,
+        "the brokers are older than Kafka 3.7, where a consumer can see what was never acknowledged: upgrade them");
   }
   return {};
+}
+
+/// A topic that was made is known to the brokers, and has its leaders, a little later: until then they say so.
+template <class Asked>
+auto ask_until_known(Asked asked) -> decltype(asked()) {
+  SystemClock clock;
+  const Uptime until = clock.uptime() + made_ms_max;
+  for (;;) {
+    auto answer = asked();
+    if (answer || !answer.error().retryable() || clock.uptime() >= until) return answer;
+    std::this_thread::sleep_for(Millis(50));
+  }
+}
+
+Result<kafka::Topic> await_topic(const KafkaPlace& place, kafka::Admin& admin) {
+  return ask_until_known([&]() -> Result<kafka::Topic> {
+    auto topic = admin.describe(place.topic, answer_ms_max);
+    if (!topic) return fail(topic.error());
+    if (*topic) return std::move(**topic);
+    return fail(FaultKind::timed_out,
+                "the brokers made topic " + place.topic + ", but do not know it yet: run the command again");
+  });
 }
 
 /// Sends the installation into one partition, and waits until it is there.
 Result<void> install(const KafkaPlace& place, std::uint32_t partition, const Installation& installation) {
   std::optional<kafka::Producer::Report> told;
-  auto producer = kafka::Producer::open(place.access, place.topic, 10, answer_ms_max,
-                                        [&](const auto& report) { told = report; });
+  auto producer =
+      kafka::Producer::open(place.access, place.topic, 10, answer_ms_max, [&](const auto& report) { told = report; });
   if (!producer) return fail(producer.error());
   std::vector<std::uint8_t> body;
   encode(installation, body);
@@ -122,10 +148,13 @@ Result<std::string> make_topic(const KafkaPlace& place, const NewTopic& wanted, 
     auto made = admin->create(place.topic, wanted.partitions, replication, config_of(replication), made_ms_max);
     if (!made) return fail(made.error());
   }
-  if (auto fits = check_topic(place, *admin); !fits) return fail(fits.error());
+  auto topic = await_topic(place, *admin);
+  if (!topic) return fail(topic.error());
+  if (auto fits = check_config(place, *topic); !fits) return fail(fits.error());
+  if (auto fits = check_brokers(*admin); !fits) return fail(fits.error());
 
   // What is there already says how many partitions count; with nothing there, it is as wanted.
-  auto installed = find_installations(place, wanted.partitions);
+  auto installed = ask_until_known([&] { return find_installations(place, wanted.partitions); });
   if (!installed) return fail(installed.error());
   Installation installation{.id = {}, .partitions = wanted.partitions};
   if (installed->empty()) {

@@ -23,8 +23,8 @@ struct NewTopic {
 };
 
 /// Makes the topic of a journal, with what the promises need (see check_topic), and writes the installation record into
-/// each of its partitions. Again: makes what is missing, and changes nothing that is there. Returns what it is now, as a
-/// sentence.
+/// each of its partitions. Again: makes what is missing, and changes nothing that is there. Returns what it is now, as
+/// a sentence.
 ///
 ///   Fails   misconfigured: a topic of that name is there and is not ours, or does not keep the promises.
 Result<std::string> make_topic(const KafkaPlace& place, const NewTopic& wanted, Random& random);
@@ -33,8 +33,8 @@ Result<std::string> make_topic(const KafkaPlace& place, const NewTopic& wanted, 
 ///
 ///   stamps by the broker (message.timestamp.type=LogAppendTime); nothing is ever deleted (cleanup.policy=delete,
 ///   retention.ms=-1, retention.bytes=-1); three replicas with min.insync.replicas of two or more, or else
-///   flush.messages=1; unclean.leader.election.enable=false; at the brokers auto.create.topics.enable=false, and a version
-///   of 3.7 or newer (they have telemetry.max.bytes): before, a consumer could see what was never acknowledged.
+///   flush.messages=1; unclean.leader.election.enable=false; at the brokers auto.create.topics.enable=false, and a
+///   version of 3.7 or newer (they have telemetry.max.bytes): before, a consumer could see what was never acknowledged.
 ///
 ///   Fails   misconfigured, with the command that mends it. unavailable, timed_out: the brokers do not say.
 Result<void> check_topic(const KafkaPlace& place, kafka::Admin& admin);

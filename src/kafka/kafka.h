@@ -33,7 +33,7 @@ struct Message {
   std::int64_t offset = 0;
   Time stamp;
   bool stamped_by_broker = false;
-  std::span<const std::uint8_t> key;   ///< valid until the callback returns, as is `body`
+  std::span<const std::uint8_t> key;  ///< valid until the callback returns, as is `body`
   std::span<const std::uint8_t> body;
 };
 
@@ -50,14 +50,15 @@ class Consumer {
   /// From now on exactly these partitions, from these offsets.
   Result<void> assign(const std::map<std::uint32_t, std::int64_t>& offsets);
 
-  /// Waits for the next message, gives it and those that are here already to `take`, at most `messages_max`. Returns how
-  /// many; 0 when none came within `wait`.
+  /// Waits for the next message, gives it and those that are here already to `take`, at most `messages_max`. Returns
+  /// how many; 0 when none came within `wait`.
   ///
   ///   Fails   corrupt: a message is damaged, or an assigned offset is not there (any more). Else what access gives.
   ///           A broker that cannot be reached is no fault here: messages come when it is back.
   Result<std::size_t> poll(Millis wait, std::size_t messages_max, const std::function<void(const Message&)>& take);
 
-  /// Up to where a partition has been read, control records too: the offset behind the last one. For the polling thread.
+  /// Up to where a partition has been read, control records too: the offset behind the last one. For the polling
+  /// thread.
   std::int64_t reached(std::uint32_t partition) const;
 
   /// The offset behind the last message of each assigned partition, as its leader says now.
@@ -101,8 +102,8 @@ class Producer {
   Result<void> send(std::uint32_t partition, std::uint64_t number, std::span<const std::uint8_t> key,
                     std::span<const std::uint8_t> body);
 
-  /// Tells what has been delivered; does not block.
-  void poll();
+  /// Tells what has been delivered; waits for the first of it.
+  void poll(Millis longest);
 
   /// Waits until all is told, or the time is over. False: not all.
   bool flush(Millis longest);

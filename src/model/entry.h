@@ -111,8 +111,8 @@ struct Shown {
   bool operator==(const Shown&) const = default;
 };
 
-/// Where the entries of a campaign stand, of `partitions`: what the journal's installation says. Two nodes that make the
-/// same campaign at once meet there, in one order.
+/// Where the entries of a campaign stand, of `partitions`: what the journal's installation says. Two nodes that make
+/// the same campaign at once meet there, in one order.
 std::uint32_t partition_of(std::string_view campaign, std::uint32_t partitions);
 
 // Encoding, the same in every journal: "FC", version, kind, fields (little endian; text and optional fields with a

@@ -73,7 +73,8 @@ Result<void> load_file(LoadedSettings& loaded, const std::string& file) {
                   where + ": unknown setting \"" + std::string(key.str()) + "\"" + did_you_mean(key.str(), names));
     }
     if (setting->secret) {
-      return fail(FaultKind::misconfigured, where + ": a secret does not belong into this file: use " + std::string(setting->name) + "_file");
+      return fail(FaultKind::misconfigured,
+                  where + ": a secret does not belong into this file: use " + std::string(setting->name) + "_file");
     }
     const auto text = text_of(node);
     if (!text) {
@@ -114,8 +115,9 @@ Result<void> load_environment(LoadedSettings& loaded, const std::map<std::string
   };
   for (const auto& setting : all_settings()) {
     const std::string secret = setting.environment();
-    if (setting.secret && says(secret) && says(secret + "_FILE")) {
-      return fail(FaultKind::misconfigured, secret + " and " + secret + "_FILE are both set: unset one of them");
+    const std::string file = secret + "_FILE";
+    if (setting.secret && says(secret) && says(file)) {
+      return fail(FaultKind::misconfigured, fmt::format("{} and {} are both set: unset one of them", secret, file));
     }
   }
   return {};

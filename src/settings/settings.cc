@@ -256,23 +256,22 @@ std::vector<Setting> make_settings() {
   return all;
 }
 
-/// Processes can share a campaign only by a journal and a store that both reach.
+/// Processes can share a campaign only by a journal and a store that all reach; an api needs no store.
 Result<void> check_topology(const Settings& settings) {
-  const auto needs_both = [](std::string_view what) {
-    return fail(FaultKind::misconfigured,
-                fmt::format("{} needs a journal and a store that processes share: --journal kafka://... and --store "
-                            "mysql://...",
-                            what));
-  };
   const bool has_store = settings.store != "sqlite";
-  if (settings.is_distributed() != has_store) return needs_both(has_store ? "that store" : "that journal");
-  if (!settings.is_distributed() && settings.role != "all") return needs_both("role " + settings.role);
-  if (!settings.is_distributed() && settings.gate != "none") return needs_both("a gate");
-  if (settings.is_distributed() && parse_journal_url(settings).value().path.empty()) {
-    return fail(FaultKind::misconfigured, "journal names no topic: write kafka://HOST:PORT,.../TOPIC");
+  const auto needs = [](std::string_view what, std::string_view needed) {
+    return fail(FaultKind::misconfigured, fmt::format("{} needs {}", what, needed));
+  };
+  constexpr std::string_view shared_journal = "a journal that processes share: --journal kafka://HOST:PORT,.../TOPIC";
+  if (!settings.is_distributed()) {
+    if (settings.role != "all") return needs("role " + settings.role, shared_journal);
+    if (settings.gate != "none") return needs("a gate", shared_journal);
+    if (has_store) return needs("the store " + settings.store, shared_journal);
+    return {};
   }
-  if (has_store && parse_store_url(settings).value().path.empty()) {
-    return fail(FaultKind::misconfigured, "store names no database: write mysql://USER@HOST:PORT/DATABASE");
+  if (settings.issues() && !has_store) {
+    return needs("role " + settings.role + " with that journal",
+                 "a store that processes share: --store mysql://USER@HOST:PORT/DATABASE");
   }
   return {};
 }
@@ -358,10 +357,10 @@ Result<ServerUrl> parse_server_url(std::string_view text, std::span<const std::s
 }
 
 Result<ServerUrl> parse_journal_url(const Settings& settings) {
-  return parse_server_url(settings.journal, kafka_schemes, "kafka://HOST:PORT,.../TOPIC");
+  return parse_server_url(settings.journal, kafka_schemes, "--journal kafka://HOST:PORT,.../TOPIC");
 }
 Result<ServerUrl> parse_store_url(const Settings& settings) {
-  return parse_server_url(settings.store, mysql_schemes, "mysql://USER@HOST:PORT/DATABASE");
+  return parse_server_url(settings.store, mysql_schemes, "--store mysql://USER@HOST:PORT/DATABASE");
 }
 Result<ServerUrl> parse_gate_url(const Settings& settings) {
   return parse_server_url(settings.gate, redis_schemes, "redis://[USER@]HOST:PORT");

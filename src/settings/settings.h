@@ -33,8 +33,8 @@ struct ServerUrl {
   std::string path;                ///< without the slash
 };
 
-/// Fails with misconfigured, showing `form`: a scheme that is not among `schemes`, no port, a password (which belongs into
-/// a file or the environment).
+/// Fails with misconfigured, showing `form`: a scheme that is not among `schemes`, no port, a password (which belongs
+/// into a file or the environment).
 Result<ServerUrl> parse_server_url(std::string_view text, std::span<const std::string_view> schemes,
                                    std::string_view form);
 
@@ -48,25 +48,28 @@ struct Settings {
   std::string data = "./data";
   std::string role = "all";
 
-  // The three parts that processes may share. The last two of these need the first: only then there is a journal to share.
-  std::string journal = "sqlite";  ///< or kafka://HOST:PORT,.../TOPIC
+  // The three parts that processes may share. The last two of these need the first: only then there is a journal to
+  // share.
+  std::string journal = "sqlite";            ///< or kafka://HOST:PORT,.../TOPIC
   std::vector<std::string> journal_options;  ///< KEY=VALUE, for librdkafka: security.protocol=ssl, ssl.ca.location=...
   std::string journal_password;
   std::string store = "sqlite";  ///< or mysql://USER@HOST:PORT/DATABASE
   std::string store_password;
-  std::string store_tls_ca;    ///< file; then the connection is encrypted, and the server's name is checked
-  std::string gate = "none";   ///< or redis://[USER@]HOST:PORT, redis-sentinel://.../MASTER, redis-cluster://...
+  std::string store_tls_ca;   ///< file; then the connection is encrypted, and the server's name is checked
+  std::string gate = "none";  ///< or redis://[USER@]HOST:PORT, redis-sentinel://.../MASTER, redis-cluster://...
   std::string gate_password;
-  std::string gate_tls_ca;     ///< as store_tls_ca
+  std::string gate_tls_ca;                ///< as store_tls_ca
   std::string gate_prefix = "firstcome";  ///< of its keys: two installations on one Redis differ in it
   Millis gate_bypass_ms_max = limits::gate_bypass_ms_max_default;  ///< no answer from the gate by then: on without it
   std::map<std::string, std::string, std::less<>> secret_files;  ///< admin_token_file, ...: where the secrets came from
 
   bool is_distributed() const { return journal != "sqlite"; }
+  bool serves() const { return role != "issuer"; }  ///< users
+  bool issues() const { return role != "api"; }
   Address listen{"127.0.0.1", 8080};
   Address admin_listen{"127.0.0.1", 8081};
   std::string admin_token;
-  std::string identity;     ///< "header:X-User"; empty: that default on loopback, else refuse to start
+  std::string identity;  ///< "header:X-User"; empty: that default on loopback, else refuse to start
   std::vector<std::string> identity_trusted{"127.0.0.0/8", "::1"};
   std::size_t loops = 0;  ///< 0: one per core
   log::Form log_form = log::Form::text;

@@ -18,6 +18,12 @@ std::string_view to_string(EffectKind kind) {
   return names[static_cast<int>(kind)];
 }
 
+std::uint64_t chain_number(const Chain& chains) {
+  std::uint64_t number = 0;
+  for (std::size_t i = 0; i < 6; ++i) number = number << 8 | chains[i];
+  return number;
+}
+
 Standings::Standings(std::uint64_t seed, std::uint32_t campaigns_max)
     : seed_(seed), index_(std::bit_ceil(std::uint64_t{campaigns_max} * 2)) {}
 
@@ -121,7 +127,10 @@ void Standings::extend_chain(Campaign& campaign, const Shown& shown) {
   std::memcpy(bytes + sizeof(Chain), &shown.position, sizeof shown.position);
   std::memcpy(bytes + sizeof(Chain) + sizeof shown.position, &stamp, sizeof stamp);
   const std::size_t size = encode(shown.entry, EntryBuffer(bytes + head_bytes, entry_bytes_max));
-  campaign.chain_ = sha256({bytes, head_bytes + size});
+  const Chain next = sha256({bytes, head_bytes + size});
+  Chain& chains = chains_[shown.partition];
+  for (std::size_t i = 0; i < next.size(); ++i) chains[i] ^= campaign.chain_[i] ^ next[i];
+  campaign.chain_ = next;
 }
 
 }  // namespace firstcome

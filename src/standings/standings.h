@@ -44,6 +44,16 @@ struct Effect {
   Time stamp;
 };
 
+/// Where a fold stands in one partition: two that stand at the same position have the same chains.
+struct Mark {
+  Position position = 0;  ///< applied last
+  Chain chains{};         ///< of all campaigns of the partition together, by exclusive or
+  bool operator==(const Mark&) const = default;
+};
+
+/// Of the chains, what fits a metric: a double holds 48 bits exactly.
+std::uint64_t chain_number(const Chain& chains);
+
 /// The pure fold over the entries: the first N different users whose tickets count hold ranks 1..N.
 ///
 ///   Invariant   a function of the entries alone: no clock, no randomness (`seed` only places users in a table), no
@@ -82,6 +92,9 @@ class Standings {
   Position position(std::uint32_t partition = 0) const { return positions_[partition].load(std::memory_order_acquire); }
   Position position_of(const Campaign& campaign) const;
 
+  /// For the applying thread.
+  Mark mark(std::uint32_t partition) const { return {position(partition), chains_[partition]}; }
+
   std::optional<Installation> installation() const;
 
   /// Places of all quotas together: what memory and a restart must bear.
@@ -96,6 +109,7 @@ class Standings {
 
   const std::uint64_t seed_;
   std::array<std::atomic<Position>, limits::partitions_max> positions_{};
+  std::array<Chain, limits::partitions_max> chains_{};  // see Mark
   std::atomic<std::uint64_t> places_{0};
   std::atomic<bool> installed_{false};
   Installation installation_;

@@ -59,7 +59,9 @@ Entry entry_of(const Step& s, const Naive& before, Time now) {
   const NaiveCampaign* c = before.find(id);
   const Position fresh = c ? c->changed_at : 0;
   const auto last = before.positions.find(0);
-  const Position seen = s.a < 4 ? fresh : s.a == 4 && last != before.positions.end() ? last->second : 0;  // the last two are mostly stale
+  const Position seen = s.a < 4                                      ? fresh
+                        : s.a == 4 && last != before.positions.end() ? last->second
+                                                                     : 0;  // the last two are mostly stale
   switch (s.kind) {
     case 0:
       return Ticket{.campaign = id,

@@ -16,7 +16,7 @@ namespace {
 Trouble trouble_of(unsigned code) {
   switch (code) {
     case 1020:  // the row has changed since the transaction's snapshot (innodb_snapshot_isolation)
-    case 1205:  // lock wait
+    case lock_wait_timeout:
     case 1213:  // deadlock
       return Trouble::contended;
     case 1062:
@@ -43,6 +43,7 @@ Trouble trouble_of(unsigned code) {
     case 1227:
     case 1370:
     case 1698:
+    case 1820:  // the password has expired
       return Trouble::denied;
     case 1053:  // shuts down
     case 1152:
@@ -73,6 +74,24 @@ Error error_of(st_mysql* connection) {
   return {trouble_of(code), code, fmt::format("{} ({})", printable(mysql_error(connection)), code)};
 }
 
+// Ways to authenticate that show a server no more than it knows; caching_sha2_password of MySQL 8 encrypts with the
+// server's key where there is no TLS.
+constexpr const char* challenges = "mysql_native_password,client_ed25519,caching_sha2_password,sha256_password";
+
+/// What a person can do about an error of a server that answers.
+std::string_view remedy(Trouble trouble) {
+  switch (trouble) {
+    case Trouble::read_only:
+      return "; end that there (read_only), or name the primary in --store";
+    case Trouble::denied:
+      return "; GRANT the user SELECT, INSERT, UPDATE and DELETE on the database";
+    case Trouble::no_table:
+      return "; run firstcome store migrate";
+    default:
+      return "";
+  }
+}
+
 /// Why there is no connection, in one line that says what to do.
 Fault refusal(const Server& server, const Error& error) {
   const auto misconfigured = [&](std::string_view do_this) {
@@ -90,6 +109,12 @@ Fault refusal(const Server& server, const Error& error) {
       return misconfigured(fmt::format("CREATE DATABASE {} there, or name another one", server.database));
     case 1130:
       return misconfigured("the server's user must be allowed to come from this host");
+    case 1820:
+    case 1862:
+      return misconfigured("ALTER USER there with a new password, and set --store-password-file to it");
+    case 3118:
+    case 4151:
+      return misconfigured("ALTER USER there with ACCOUNT UNLOCK, or name another user in --store");
     case 1251:
     case 1524:
     case 2049:
@@ -97,8 +122,20 @@ Fault refusal(const Server& server, const Error& error) {
     case 2059:
     case 2061:
       return misconfigured("the user's way to authenticate is none that this client knows");
+    case 5010:  // whose words hold what is left of a name
+      return {FaultKind::misconfigured,
+              fmt::format("{}: the server asks for a way to authenticate that would show it the password: let the user "
+                          "have one of {}",
+                          server.url(), challenges)};
     case 3159:
       return misconfigured("the server wants TLS: set --store-tls-ca");
+    case 1040:
+    case 1203:
+    case 1226:
+      return {FaultKind::unavailable,
+              fmt::format("{}: {}; an issuer needs one connection, verify another one: raise the "
+                          "server's or the user's limit",
+                          server.url(), error.what)};
     default:
       break;
   }
@@ -110,7 +147,8 @@ Fault refusal(const Server& server, const Error& error) {
         "{} must hold the authority of the server's certificate, which must be one for the name {}, and in force",
         server.tls_ca, server.host));
   }
-  return {FaultKind::unavailable, fmt::format("{}: {}", server.url(), error.what)};
+  return {FaultKind::unavailable,
+          fmt::format("{}: {}; is the server up there, and does --store name it rightly?", server.url(), error.what)};
 }
 
 template <class Value>
@@ -148,7 +186,7 @@ std::string Server::url() const {
 }
 
 Fault Error::fault(std::string_view doing) const {
-  return {FaultKind::unavailable, fmt::format("{}: {}", doing, what)};
+  return {FaultKind::unavailable, fmt::format("{}: {}{}", doing, what, remedy(trouble))};
 }
 
 void Rows::Free::operator()(st_mysql_res* result) const { mysql_free_result(result); }
@@ -171,6 +209,8 @@ Result<Connection> Connection::open(const Server& server) {
   set(raw, MYSQL_OPT_RECONNECT, my_bool{0});  // in the middle of a transaction nobody would know
   set(raw, MYSQL_OPT_LOCAL_INFILE, 0U);       // no server reads our files
   MUST(mysql_options(raw, MYSQL_SET_CHARSET_NAME, "utf8mb4") == 0, "libmariadb knows utf8mb4");
+  // Without it any server may ask for the password itself, and gets it, in clear.
+  MUST(mysql_optionsv(raw, MARIADB_OPT_RESTRICTED_AUTH, challenges) == 0, "libmariadb knows its plugins");
   if (!server.tls_ca.empty()) {
     MUST(mysql_options(raw, MYSQL_OPT_SSL_CA, server.tls_ca.c_str()) == 0, "libmariadb knows TLS");
     set(raw, MYSQL_OPT_SSL_ENFORCE, my_bool{1});
@@ -179,7 +219,8 @@ Result<Connection> Connection::open(const Server& server) {
   // Without CLIENT_FOUND_ROWS an update that finds its row, and nothing to change in it, would be a lost fence.
   if (mysql_real_connect(raw, server.host.c_str(), server.user.c_str(), server.password.c_str(),
                          server.database.empty() ? nullptr : server.database.c_str(), server.port, nullptr,
-                         CLIENT_FOUND_ROWS) == nullptr) {
+                         CLIENT_FOUND_ROWS) == nullptr ||
+      mysql_query(raw, "DO 1") != 0) {  // whose password has expired may come in, and do nothing
     return fail(refusal(server, error_of(raw)));
   }
   return connection;

@@ -48,6 +48,9 @@ enum class Trouble : std::uint8_t {
   other,
 };
 
+/// The server's number of a lock that was not had in time; the others of `contended` are deadlocks, or as good as one.
+inline constexpr unsigned lock_wait_timeout = 1205;
+
 struct Error {
   Trouble trouble = Trouble::other;
   unsigned code = 0;
@@ -90,8 +93,8 @@ class Rows {
 ///   Bounds    open() takes `connect_max` for each address of the host and each answer of the handshake; a statement
 ///             `answer_max` at most, or it is lost.
 ///   Fails     open(): misconfigured where a person must change something (password, database, certificate),
-///   unavailable
-///             where the server cannot be reached.
+///             unavailable where the server cannot be reached.
+///   Secret    the password leaves this process only as the answer to a challenge, or encrypted.
 ///   Threads   one at a time.
 class Connection {
  public:

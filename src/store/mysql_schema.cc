@@ -137,15 +137,6 @@ std::unexpected<Fault> too_new(const Server& server, std::uint32_t version) {
                                                     server.url(), version, schema_version()));
 }
 
-/// Before these, CHECK was read and forgotten.
-Result<void> check_server(const Connection& connection, const Server& server) {
-  const std::uint32_t least = connection.is_mariadb() ? 100'400 : 80'016;
-  if (connection.version_number() >= least) return {};
-  return fail(FaultKind::misconfigured,
-              fmt::format("{} is {}, which does not keep the tables' rules: MariaDB 10.4 or MySQL 8.0.16 are needed",
-                          server.url(), connection.version()));
-}
-
 Result<void> make_version_table(Connection& connection, const Server& server) {
   auto others = number(connection,
                        fmt::format("SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND "
@@ -188,10 +179,22 @@ Result<Migrated> migrate_alone(Connection& connection, const Server& server) {
 
 std::uint32_t schema_version() { return migrations.size(); }
 
+Result<void> check_server(const Connection& connection, const Server& server) {
+  // Before these, CHECK was read and forgotten.
+  const std::uint32_t least = connection.is_mariadb() ? 100'400 : 80'016;
+  if (connection.version_number() >= least) return {};
+  return fail(FaultKind::misconfigured,
+              fmt::format("{} is {}, which does not keep the tables' rules: MariaDB 10.4 or MySQL 8.0.16 are needed",
+                          server.url(), connection.version()));
+}
+
 Result<void> check_schema(Connection& connection, const Server& server) {
-  if (auto fits = check_server(connection, server); !fits) return fits;
   auto version = version_of(connection);
-  if (!version) return failed(server, version.error());
+  if (!version) {
+    auto fault = version.error().fault(server.url());
+    if (version.error().trouble == Trouble::denied) fault.kind = FaultKind::misconfigured;
+    return fail(std::move(fault));
+  }
   if (*version == schema_version()) return {};
   const auto present = version->value_or(0);
   if (present > schema_version()) return too_new(server, present);
@@ -205,6 +208,9 @@ Result<Migrated> migrate(const Server& server) {
   auto connection = Connection::open(patient);
   if (!connection) return fail(connection.error());
   if (auto fits = check_server(*connection, server); !fits) return fail(fits.error());
+  if (auto set = connection->run(fmt::format("SET SESSION sql_mode = '{}'", sql_mode)); !set) {
+    return failed(server, set.error());
+  }
   // The lock's name is one for the whole server, and may have 64 characters.
   constexpr std::string_view lock = "CONCAT('firstcome.', MD5(DATABASE()))";
   auto held = number(*connection, fmt::format("SELECT GET_LOCK({}, 30)", lock));

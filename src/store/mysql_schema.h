@@ -29,7 +29,13 @@ inline constexpr std::string_view progress_columns = "campaign, `rank`, position
 inline constexpr std::size_t reason_bytes_max = 1000;  // the column parked_entry.reason
 inline constexpr std::size_t holder_bytes_max = 255;   // the column issuer.holder
 
-/// Fails with misconfigured: no tables, older or newer ones, a server whose version does not keep the rules.
+/// Of a session: what does not fit its column is refused, and so is a table that would not be InnoDB's.
+inline constexpr std::string_view sql_mode = "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION";
+
+/// Fails with misconfigured: a server whose version does not keep the tables' rules.
+Result<void> check_server(const Connection& connection, const Server& server);
+
+/// Fails with misconfigured: no tables, older or newer ones.
 Result<void> check_schema(Connection& connection, const Server& server);
 
 struct Migrated {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <expected>
@@ -7,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -24,18 +26,31 @@ namespace firstcome {
 ///                where it may have been. The next call connects again.
 ///   Repeats      what a deadlock or a wait for a lock undid is tried again, a few times, before it is unavailable.
 ///   Bounds       no call takes more than 10 s: none begins a statement after 4 s, and none waits longer than 5 s for
-///   an
-///                answer. Finding the host's address is the system's, and not counted.
+///                an answer. Finding the host's address is the system's, and not counted.
 ///   Fails        open(): misconfigured where a person must change something, in one line that says what. Later the
-///   same
-///                is unavailable: it may be mended while we run.
+///                same is unavailable: it may be mended while we run.
 class MysqlStore final : public Store {
  public:
+  enum class Call : std::uint8_t { transaction, read, beat };
+  static constexpr int call_kinds = 3;
+  static constexpr std::string_view to_string(Call call) {
+    constexpr std::array<std::string_view, call_kinds> names{"transaction", "read", "beat"};
+    return names[static_cast<std::size_t>(call)];
+  }
+
   /// For the scrape, from any thread.
   struct Stats {
+    struct Calls {
+      std::atomic<std::uint64_t> count{0};   ///< those that failed too
+      std::atomic<std::uint64_t> faults{0};  ///< how many of them failed
+      std::atomic<double> seconds{0};        ///< all of them together, with their repeats and connecting
+    };
+    std::array<Calls, call_kinds> of;        ///< by Call
     std::atomic<std::uint64_t> connects{0};  ///< with the first
     std::atomic<std::uint64_t> lost{0};      ///< connections
-    std::atomic<std::uint64_t> repeats{0};   ///< of what a deadlock or a lock wait undid
+    std::atomic<std::uint64_t> repeats{0};   ///< of what was undone by one of these two
+    std::atomic<std::uint64_t> deadlocks{0};
+    std::atomic<std::uint64_t> lock_waits{0};  ///< that were given up
   };
 
   static Result<std::unique_ptr<MysqlStore>> open(mysql::Server server);
@@ -63,7 +78,9 @@ class MysqlStore final : public Store {
 
   Result<void> connect();
   template <class Value, class Body>
-  Result<Value> call(std::string_view doing, Body body);
+  Result<Value> call(Call kind, std::string_view doing, Body body);
+  template <class Value, class Body>
+  Result<Value> try_until_late(std::string_view doing, Body& body);
   template <class Body>
   Result<WriteOutcome> in_transaction(std::string_view doing, Body body);
   template <class Body>
@@ -71,13 +88,13 @@ class MysqlStore final : public Store {
   template <class Row>
   Result<std::vector<Row>> read_all(std::string_view doing, std::string_view sql,
                                     Result<Row> (*read)(const mysql::Rows&, std::string_view));
-  bool rest(int attempt);
+  bool rest(int attempt, const mysql::Error& undone_by);
 
   Tried<WriteOutcome> write_batch(const IssueBatch& batch);
   Tried<bool> pass_fence(const IssueBatch& batch);
   Tried<void> write_terms(const IssueBatch& batch);
   Tried<WriteOutcome> write_coupons(std::span<const CouponRow> coupons);
-  Tried<WriteOutcome> write_coupon(const CouponRow& coupon);
+  Tried<WriteOutcome> write_refused(const CouponRow& coupon, const mysql::Error& error);
   Tried<bool> holds_already(const CouponRow& coupon);
   Tried<void> park(const ParkedEntry& parked);
 

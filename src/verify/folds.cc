@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/assert.h"
 #include "verify/checks.h"
 
 namespace firstcome::verify {
@@ -69,10 +70,49 @@ void compare(Check& check, const Campaign& ours, const NaiveCampaign& naive) {
 
 }  // namespace
 
+void Folds::hold_against(std::vector<ClaimedMark> claimed) {
+  MUST(!only_, "a fold of one campaign has other chains");
+  for (auto& one : claimed) claimed_.emplace(std::pair(one.partition, one.position), std::move(one));
+}
+
+/// Those who say that they stand where the fold is now.
+void Folds::compare_claimed(std::uint32_t partition) {
+  const Mark mark = standings_.mark(partition);
+  const auto [from, to] = claimed_.equal_range({partition, mark.position});
+  for (auto found = from; found != to; ++found) {
+    const ClaimedMark& said = found->second;
+    const bool same = said.chains ? *said.chains == mark.chains : said.number == chain_number(mark.chains);
+    claimed_check_.expect(same, [&] {
+      return fmt::format("{} has other standings than the journal at position {} of partition {}", said.who,
+                         mark.position, partition);
+    });
+  }
+  claimed_.erase(from, to);
+}
+
+Check Folds::check_claimed() const {
+  Check check = claimed_check_;
+  for (const auto& [where, said] : claimed_) {
+    check.expect(false, [&] {
+      return fmt::format("{} stands at position {} of partition {}, where the journal has no entry", said.who,
+                         said.position, said.partition);
+    });
+  }
+  return check;
+}
+
 void Folds::apply(std::span<const Shown> entries) {
   if (entries.empty()) return;
   entries_ += entries.size();
   for (const Shown& shown : entries) ends_.at(shown.partition) = shown.position;
+  if (!claimed_.empty()) {
+    for (const Shown& shown : entries) {
+      standings_.apply(shown);
+      naive_.apply(shown);
+      compare_claimed(shown.partition);
+    }
+    return;
+  }
   if (!only_) {
     standings_.apply(entries, [](const Effect&) {});
     for (const Shown& shown : entries) naive_.apply(shown);

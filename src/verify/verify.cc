@@ -1,10 +1,6 @@
 #include "verify/verify.h"
 
 #include <algorithm>
-#include <filesystem>
-
-#include "journal/journal_reader.h"
-#include "store/store_reader.h"
 
 namespace firstcome::verify {
 namespace {
@@ -35,37 +31,15 @@ Result<std::vector<Attempt>> read_histories(const std::vector<std::string>& path
   return all;
 }
 
-/// A moment of the store. A folder without one is a folder whose coupons are all owed: it is written anew from the
-/// journal.
+/// A moment of the store.
 struct StoreMoment {
   StoreRows rows;
   Check check;
 };
 
-Result<void> read_rows(const std::string& folder, const Folds& about, StoreRows& rows) {
-  auto reader = StoreReader::open(folder);
-  if (!reader) return fail(reader.error());
-  const auto take = [&](const auto& from, auto& into, auto campaign) {
-    std::ranges::copy_if(from, std::back_inserter(into),
-                         [&](const auto& row) { return about.is_about(campaign(row)); });
-  };
-  rows.installation = reader->installation();
-  take(reader->campaigns(), rows.campaigns, [](const CampaignRow& row) { return row.id.view(); });
-  take(reader->quotas(), rows.quotas, [](const QuotaRow& row) { return row.campaign.view(); });
-  take(reader->progress(), rows.progress, [](const Progress& row) { return row.campaign.view(); });
-  take(reader->parked(), rows.parked, [](const ParkedEntry& row) { return row.coupon.campaign.view(); });
-  std::size_t coupons = 0;
-  for (const auto& row : rows.progress) coupons += row.rank;
-  rows.coupons.reserve(std::min<std::size_t>(coupons, limits::places_max_default));
-  return reader->coupons([&](std::span<const CouponRow> batch) {
-    take(batch, rows.coupons, [](const CouponRow& row) { return row.campaign.view(); });
-  });
-}
-
-Result<StoreMoment> read_store(const std::string& folder, const Folds& about) {
+Result<StoreMoment> read_store(Source& source, const Folds& about) {
   StoreMoment moment{.rows = {}, .check = readable(store_check, 0)};
-  if (!std::filesystem::exists(folder + "/store.db")) return moment;
-  if (auto read = read_rows(folder, about, moment.rows); !read) {
+  if (auto read = source.read_store(about, moment.rows); !read) {
     if (read.error().kind != FaultKind::corrupt) return fail(read.error());
     moment.check = unreadable(store_check, read.error());
     return moment;
@@ -76,20 +50,11 @@ Result<StoreMoment> read_store(const std::string& folder, const Folds& about) {
   return moment;
 }
 
-/// A lost journal beside a store that has coupons is broken; without them nothing was ever started here.
-Result<Check> read_whole_journal(const std::string& folder, const StoreRows& rows, Folds& folds) {
-  if (!std::filesystem::exists(folder + "/journal.db")) {
-    if (rows.progress.empty() && rows.coupons.empty()) {
-      return fail(FaultKind::misconfigured,
-                  folder + " has no journal.db: --data names the folder of a server, as `firstcome serve --data` does");
-    }
-    return unreadable(journal_check, {FaultKind::corrupt,
-                                      folder + "/journal.db is missing, but store.db beside it has coupons of it"});
-  }
-  const auto end = read_journal(folder, [&](std::span<const Shown> batch) { folds.apply(batch); });
-  if (end) return readable(journal_check, folds.entries());
-  if (end.error().kind != FaultKind::corrupt) return fail(end.error());
-  return unreadable(journal_check, end.error());
+Result<Check> read_whole_journal(Source& source, const StoreRows& rows, Folds& folds) {
+  const auto read = source.read_journal(rows, folds);
+  if (read) return readable(journal_check, folds.entries());
+  if (read.error().kind != FaultKind::corrupt) return fail(read.error());
+  return unreadable(journal_check, read.error());
 }
 
 void append(std::vector<Check>& to, std::vector<Check> more) {
@@ -100,16 +65,14 @@ void append(std::vector<Check>& to, std::vector<Check> more) {
 
 bool Report::exact() const { return std::ranges::all_of(checks, &Check::ok); }
 
-Result<Report> verify_folder(const Options& options) {
-  if (!std::filesystem::is_directory(options.folder)) {
-    return fail(FaultKind::misconfigured, options.folder + " is no folder: --data names the one that a server uses");
-  }
+Result<Report> verify(Source& source, const Options& options) {
   auto attempts = read_histories(options.histories);
   if (!attempts) return fail(attempts.error());
   Folds folds(options.campaign);
-  auto store = read_store(options.folder, folds);
+  if (!options.campaign) folds.hold_against(options.claimed);
+  auto store = read_store(source, folds);
   if (!store) return fail(store.error());
-  auto journal = read_whole_journal(options.folder, store->rows, folds);
+  auto journal = read_whole_journal(source, store->rows, folds);
   if (!journal) return fail(journal.error());
 
   Report report;
@@ -122,6 +85,7 @@ Result<Report> verify_folder(const Options& options) {
   report.campaigns = outcomes(folds, store->rows);
   append(report.checks, check_folds(folds));
   if (report.checks[1].ok()) append(report.checks, check_store(folds, store->rows));
+  if (!options.claimed.empty() && !options.campaign) append(report.checks, {folds.check_claimed()});
   if (!options.histories.empty()) append(report.checks, check_told(folds, *attempts, options.skew));
   return report;
 }

@@ -7,14 +7,15 @@
 
 #include "base/result.h"
 #include "verify/checks.h"
+#include "verify/sources.h"
 
 namespace firstcome::verify {
 
 struct Options {
-  std::string folder;
   std::optional<std::string> campaign;  ///< only this one
   std::vector<std::string> histories;   ///< files
   std::chrono::microseconds skew{};     ///< how far the clocks of the histories may be apart
+  std::vector<ClaimedMark> claimed;     ///< what running processes said of their standings, before this was called
 };
 
 struct Report {
@@ -25,14 +26,13 @@ struct Report {
   bool exact() const;
 };
 
-/// Proves a data folder, of a dead or a running server, without changing a byte in it: reads histories, then the store,
-/// then the journal, and holds each against the others.
+/// Proves a journal and its store, of a dead or a running server, without changing a byte in them: reads histories,
+/// then the store, then the journal, and holds each against the others.
 ///
 ///   Broken   a journal or a store that is damaged is a failed check, with the position, and not a fault.
-///   Fails    misconfigured: no such folder, journal, history or campaign, or written by a newer firstcome.
-///   unavailable:
+///   Fails    misconfigured: no such journal, store, history or campaign, or written by a newer firstcome. unavailable:
 ///            it cannot be read for now.
-Result<Report> verify_folder(const Options& options);
+Result<Report> verify(Source& source, const Options& options);
 
 /// One line per campaign, one per check with the count that was checked, then `exact`, or what is broken.
 std::string render_text(const Report& report);

@@ -20,6 +20,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
+Result<Report> verify_folder(const std::string& folder, const Options& options) {
+  auto source = folder_source(folder);
+  if (!source) return fail(source.error());
+  return verify(**source, options);
+}
+
 /// Wall-clock time is the system's; uptime goes where the test puts it.
 class TestClock final : public Clock {
  public:
@@ -116,7 +122,7 @@ void run_server(const fs::path& folder) {
 }
 
 Report verified(const fs::path& folder, std::vector<std::string> histories = {}) {
-  auto report = verify_folder({.folder = folder, .campaign = {}, .histories = std::move(histories)});
+  auto report = verify_folder(folder, {.campaign = {}, .histories = std::move(histories)});
   EXPECT_TRUE(report) << report.error().what;
   return report ? *report : Report{};
 }
@@ -345,22 +351,22 @@ TEST(Verify, a_clients_history_is_held_against_the_journal) {
 TEST(Verify, only_one_campaign_may_be_asked_for) {
   const TemporaryFolder folder;
   run_server(folder.path);
-  const auto one = verify_folder({.folder = folder.path, .campaign = "dinner", .histories = {}});
+  const auto one = verify_folder(folder.path, {.campaign = "dinner", .histories = {}});
   ASSERT_TRUE(one);
   EXPECT_TRUE(one->exact()) << render_text(*one);
   ASSERT_EQ(one->campaigns.size(), 1U);
   EXPECT_EQ(one->campaigns[0].campaign, "dinner");
-  const auto none = verify_folder({.folder = folder.path, .campaign = "supper", .histories = {}});
+  const auto none = verify_folder(folder.path, {.campaign = "supper", .histories = {}});
   ASSERT_FALSE(none);
   EXPECT_EQ(none.error().kind, FaultKind::misconfigured);
 }
 
 TEST(Verify, a_folder_that_is_none_of_ours_is_wrong_use) {
   const TemporaryFolder folder;
-  const auto nowhere = verify_folder({.folder = folder.path / "nowhere", .campaign = {}, .histories = {}});
+  const auto nowhere = verify_folder(folder.path / "nowhere", {.campaign = {}, .histories = {}});
   ASSERT_FALSE(nowhere);
   EXPECT_EQ(nowhere.error().kind, FaultKind::misconfigured);
-  const auto empty = verify_folder({.folder = folder.path, .campaign = {}, .histories = {}});
+  const auto empty = verify_folder(folder.path, {.campaign = {}, .histories = {}});
   ASSERT_FALSE(empty);
   EXPECT_EQ(empty.error().kind, FaultKind::misconfigured);
 }

@@ -17,7 +17,7 @@ using testing::AssertionSuccess;
 class Session {
  public:
   explicit Session(GateHost& host, std::size_t asks_max = limits::gate_asks_max) : host_(host) {
-    auto opened = host.open(asks_max);
+    auto opened = host.open(asks_max, contract_installation);
     if (!opened) {
       why_ = opened.error().what;
       return;
@@ -30,6 +30,7 @@ class Session {
     if (!ask(first, "somebody", 1)) why_ = "it takes no ask";
     if (!until([&] { return asker.told.contains(last_); })) why_ = "it does not answer";
     if (asker.faults.contains(last_)) why_ = asker.faults.at(last_).what;
+    if (gate_->trouble()) why_ = gate_->trouble()->what;
     gate_->forget(first);
   }
   ~Session() { host_.loop().off_tick(this); }
@@ -100,6 +101,11 @@ AssertionResult again(GateHost& host) {
   for (int i = 0; i < 2; ++i) CONTRACT_REQUIRE(one.ask(twice, "alice", 5));
   CONTRACT_REQUIRE(one.until([&] { return one.asker.told.size() == one.last(); }));
   CONTRACT_REQUIRE(one.count(Admission::in, 2) == 1 && one.count(Admission::again, 2) == 1) << "in one batch too";
+  const auto narrow = host.campaign("narrow");
+  for (const char* user : {"alice", "alice", "bob", "carol", "dave"}) CONTRACT_REQUIRE(one.ask(narrow, user, 3));
+  CONTRACT_REQUIRE(one.until([&] { return one.asker.told.size() == one.last(); }));
+  CONTRACT_REQUIRE(one.count(Admission::in, 5) == 3 && one.count(Admission::again, 5) == 1)
+      << "and then he takes one place, not two";
   host.lose(campaign);
   CONTRACT_REQUIRE(one.ask_all(campaign, 0, 1, 5));
   CONTRACT_REQUIRE(one.count(Admission::in, 1) == 1) << "it may forget, and lets through then";
@@ -162,6 +168,8 @@ AssertionResult answered(GateHost& host) {
   Session session(host);
   CONTRACT_REQUIRE(session.works()) << session.why();
   const auto campaign = host.campaign("answered"), another = host.campaign("answered-too");
+  // They may be on two servers, each of which proves itself by one answer.
+  CONTRACT_REQUIRE(session.ask_all(campaign, 0, 1, 50) && session.ask_all(another, 0, 1, 50));
   bool is_within = false, was_within = false;
   const auto first = session.last() + 1;
   AskNumber number = session.last();
@@ -170,7 +178,8 @@ AssertionResult answered(GateHost& host) {
     is_within = true;
     for (int i = 0; i < 100; ++i) {
       ++number;
-      CONTRACT_REQUIRE(session.gate().ask(number % 2 ? campaign : another, "user" + std::to_string(number), 50, number));
+      CONTRACT_REQUIRE(
+          session.gate().ask(number % 2 ? campaign : another, "user" + std::to_string(number), 50, number));
       was_within |= is_within && session.asker.told.size() != before;
     }
     is_within = false;
@@ -192,6 +201,7 @@ AssertionResult ends(GateHost& host) {
   Session session(host);
   CONTRACT_REQUIRE(session.works()) << session.why();
   const auto campaign = host.campaign("ends");
+  CONTRACT_REQUIRE(session.ask_all(campaign, 0, 1, 5));
   host.hold(Millis(400));
   CONTRACT_REQUIRE(session.gate().ask(campaign, "alice", 5, 1000));
   using Steady = std::chrono::steady_clock;
@@ -230,6 +240,10 @@ AssertionResult bounds(GateHost& host) {
   Session session(host, limit);
   CONTRACT_REQUIRE(session.works()) << session.why();
   const auto campaign = host.campaign("bounds");
+  CONTRACT_REQUIRE(session.ask_all(campaign, 0, 1, 500));
+  // Of a cluster the server of this campaign may be another one than those that the session has met.
+  CONTRACT_REQUIRE(session.ask(campaign, "first", 500));
+  CONTRACT_REQUIRE(session.until([&] { return session.asker.told.contains(session.last()); }));
   for (AskNumber number = 1001; number <= 1000 + limit; ++number) {
     CONTRACT_REQUIRE(session.gate().ask(campaign, "user" + std::to_string(number), 500, number)) << number;
   }
@@ -243,20 +257,53 @@ AssertionResult bounds(GateHost& host) {
   return AssertionSuccess();
 }
 
+AssertionResult owned(GateHost& host) {
+  Session session(host);
+  CONTRACT_REQUIRE(session.works()) << session.why();
+  const auto campaign = host.campaign("owned");
+  CONTRACT_REQUIRE(session.ask_all(campaign, 0, 3, 2));
+  const auto generation = session.asker.generations.at(campaign);
+  auto opened = host.open(limits::gate_asks_max, InstallationId{'t', 'h', 'e', 'i', 'r', 's'});
+  CONTRACT_REQUIRE(opened);
+  Gate& other = **opened;
+  RecordingAsker asker;
+  other.start(asker);
+  bool is_taken = false;
+  host.loop().on_tick(&other, [&] {
+    other.tick();
+    is_taken |= other.ask(campaign, "somebody", 5, 1).has_value();
+    other.widen(campaign, generation, 7);
+    other.forget(campaign);
+  });
+  const bool is_told = session.until([&] { return other.trouble().has_value(); });
+  host.loop().turn_for(Millis(100));
+  host.loop().off_tick(&other);
+  CONTRACT_REQUIRE(is_told) << "nobody hears of it";
+  CONTRACT_REQUIRE(other.trouble()->kind == FaultKind::misconfigured) << other.trouble()->what;
+  CONTRACT_REQUIRE(!is_taken);
+  CONTRACT_REQUIRE(session.ask_all(campaign, 0, 4, 2) && session.count(Admission::again, 4) == 2) << "nothing is gone";
+  CONTRACT_REQUIRE(session.asker.generations.at(campaign) == generation && session.count(Admission::full, 4) == 2);
+  CONTRACT_REQUIRE(!session.gate().trouble()) << session.gate().trouble()->what;
+  return AssertionSuccess();
+}
+
 AssertionResult threads(GateHost& host) {
   Session session(host);
   CONTRACT_REQUIRE(session.works()) << session.why();
   const auto campaign = host.campaign("threads");
   std::atomic<bool> done = false;
-  std::size_t most = 0;
+  std::size_t most = 0, troubles = 0;
   std::thread scrape([&] {
-    while (!done) most = std::max(most, session.gate().stats().waiting);
+    while (!done) {
+      most = std::max(most, session.gate().stats().waiting);
+      troubles += session.gate().trouble().has_value();
+    }
   });
   const bool is_told = session.ask_all(campaign, 0, 2000, 5);
   done = true;
   scrape.join();
   CONTRACT_REQUIRE(is_told);
-  CONTRACT_REQUIRE(most <= 2000);
+  CONTRACT_REQUIRE(most <= 2000 && troubles == 0);
   CONTRACT_REQUIRE(session.asker.thread == std::this_thread::get_id()) << "the loop's thread calls";
   return AssertionSuccess();
 }
@@ -271,20 +318,26 @@ std::vector<Clause<GateHost>> gate_contract() {
        filters},
       {"Again", "Who was let through is `again`, until the gate forgets.", again},
       {"Widened",
-       "Of those who widen one generation only the first raises the limit, by the places that it sees free; each is told "
+       "Of those who widen one generation only the first raises the limit, by the places that it sees free; each is "
+       "told "
        "the generation that holds then.",
        widened},
       {"Forgotten",
-       "After forget() nothing of the campaign is left, even while the gate has no memory to spare; the next ask begins "
+       "After forget() nothing of the campaign is left, even while the gate has no memory to spare; the next ask "
+       "begins "
        "anew.",
        forgotten},
       {"Answered", "An ask that was taken is answered or told as failed, once, later.", answered},
-      {"Ends",
-       "An ask is told as failed with timed_out when its time is over; an answer that comes later is dropped.", ends},
+      {"Ends", "An ask is told as failed with timed_out when its time is over; an answer that comes later is dropped.",
+       ends},
       {"Away",
-       "While the gate is known to be away, ask fails at once with unavailable; it is used again when it is back.", away},
+       "While the gate is known to be away, ask fails at once with unavailable; it is used again when it is back.",
+       away},
       {"Bounds", "At most `gate_asks_max` asks wait; beyond, ask fails with overloaded.", bounds},
-      {"Threads", "A gate lives on one loop, as its asker does; stats() may be called from any thread.", threads},
+      {"Owned", "A gate that another installation uses takes no asks, and nothing there is widened or forgotten.",
+       owned},
+      {"Threads", "A gate lives on one loop, as its asker does; stats() and trouble() may be called from any thread.",
+       threads},
   };
 }
 

@@ -7,6 +7,7 @@
 #include "clause.h"
 #include "gate/gate.h"
 #include "gate/turning_loop.h"
+#include "model/entry.h"
 
 namespace firstcome {
 
@@ -15,8 +16,8 @@ class GateHost {
  public:
   virtual ~GateHost() = default;
 
-  /// The same gate each time, as another loop or another process sees it. It lives on loop().
-  virtual Result<std::unique_ptr<Gate>> open(std::size_t asks_max) = 0;
+  /// The same gate each time, as another loop or another process of that installation sees it. It lives on loop().
+  virtual Result<std::unique_ptr<Gate>> open(std::size_t asks_max, const InstallationId& installation) = 0;
   TurningLoop& loop() { return loop_; }
 
   /// A campaign of that name that nobody has asked about.
@@ -37,6 +38,9 @@ class GateHost {
  private:
   TurningLoop loop_;
 };
+
+/// Whose the gates are that the clauses open, but for one.
+inline constexpr InstallationId contract_installation{'o', 'u', 'r', 's'};
 
 /// The clauses of gate/gate.h.
 std::vector<Clause<GateHost>> gate_contract();

@@ -120,7 +120,7 @@ AssertionResult whole(JournalHost& host) {
 
 AssertionResult durable(JournalHost& host) {
   std::vector<Shown> shown;
-  for (std::uint64_t round = 0; round < 10; ++round) {
+  for (std::uint64_t round = 0; round < host.crashes(); ++round) {
     Session session(host);
     CONTRACT_REQUIRE(session.works()) << session.why();
     auto now = session.follower().entries();

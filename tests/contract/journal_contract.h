@@ -20,6 +20,9 @@ class JournalHost {
   /// Power off and on: what was not durable is gone, and so is whatever was open.
   virtual void crash() = 0;
 
+  /// How often that is done for one clause.
+  virtual std::uint64_t crashes() const { return 10; }
+
   /// No room, or room again.
   virtual void fill(bool full) = 0;
 

@@ -1,14 +1,7 @@
 #include "mariadb.h"
 
-#include <arpa/inet.h>
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <netinet/in.h>
 #include <pwd.h>
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -20,18 +13,6 @@
 
 namespace firstcome {
 namespace {
-
-std::uint16_t free_port() {
-  const int taken = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in here{};
-  here.sin_family = AF_INET;
-  here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof here;
-  MUST(bind(taken, reinterpret_cast<sockaddr*>(&here), size) == 0, "a port is free");
-  getsockname(taken, reinterpret_cast<sockaddr*>(&here), &size);
-  close(taken);
-  return ntohs(here.sin_port);
-}
 
 std::string user_name() {
   const auto* const entry = getpwuid(getuid());
@@ -122,33 +103,12 @@ std::vector<std::string> OwnMariadb::command() const {
 }
 
 void OwnMariadb::start() {
-  const auto words = command();
-  std::vector<char*> arguments;
-  for (const auto& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
-  arguments.push_back(nullptr);
-  process_ = fork();
-  MUST(process_ >= 0, "a process can be made");
-  if (process_ == 0) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);  // a test that crashes leaves no server behind
-    const int nothing = open("/dev/null", O_RDWR);
-    for (const int stream : {0, 1, 2}) dup2(nothing, stream);
-    execvp(arguments[0], arguments.data());
-    _exit(127);
-  }
+  process_.start(command(), folder_ + "/log");
   constexpr int tries_max = 600;  // 30 s
   for (int tries = 0; !mysql::Connection::open(root()); ++tries) {
-    MUST(tries < tries_max && ::kill(process_, 0) == 0 && waitpid(process_, nullptr, WNOHANG) == 0,
-         "mariadbd starts; its last words are in " + folder_ + "/log");
+    MUST(tries < tries_max && process_.is_alive(), "mariadbd starts; its last words are in " + folder_ + "/log");
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
-}
-
-void OwnMariadb::kill() {
-  const std::lock_guard lock(mutex_);
-  if (process_ == 0) return;
-  ::kill(process_, SIGKILL);
-  waitpid(process_, nullptr, 0);
-  process_ = 0;
 }
 
 mysql::Server OwnMariadb::root() const { return {.host = "127.0.0.1", .port = port_, .user = "root"}; }

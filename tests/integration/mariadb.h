@@ -1,13 +1,11 @@
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "own_process.h"
 #include "store/mysql_connection.h"
 
 namespace firstcome {
@@ -51,7 +49,7 @@ class OwnMariadb {
   OwnMariadb& operator=(const OwnMariadb&) = delete;
 
   /// SIGKILL, and its end. Any thread.
-  void kill();
+  void kill() { process_.kill(); }
 
   /// Until it answers.
   void start();
@@ -66,8 +64,7 @@ class OwnMariadb {
   std::string folder_;
   std::vector<std::string> options_;
   std::uint16_t port_ = 0;
-  std::mutex mutex_;
-  pid_t process_ = 0;  // under mutex_: a test kills it from two threads at once
+  OwnProcess process_;
 };
 
 }  // namespace firstcome

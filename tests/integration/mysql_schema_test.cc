@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <future>
 
+#include "fake_mysql.h"
 #include "mariadb.h"
 #include "store/mysql_session.h"
 #include "store/mysql_store.h"
@@ -22,6 +23,12 @@ namespace {
 Result<void> opened(const mysql::Server& server) {
   auto store = MysqlStore::open(server);
   if (!store) return fail(store.error());
+  return {};
+}
+
+Result<void> migrated(const mysql::Server& server) {
+  auto done = mysql::migrate(server);
+  if (!done) return fail(done.error());
   return {};
 }
 
@@ -121,13 +128,39 @@ TEST_F(MysqlSchema, NewerTablesAndThoseOfSomebodyElseAreRefused) {
 TEST_F(MysqlSchema, WhatIsWrongIsSaidInOneLine) {
   auto nowhere = server();
   nowhere.port = 1;
-  expect_refused(opened(nowhere), FaultKind::unavailable, {"mysql://root@127.0.0.1:1/"});
+  expect_refused(opened(nowhere), FaultKind::unavailable, {"mysql://root@127.0.0.1:1/", "is the server up", "--store"});
+  auto no_host = server();
+  no_host.host = "no-such-host.invalid";
+  expect_refused(opened(no_host), FaultKind::unavailable, {"mysql://root@no-such-host.invalid:", "--store"});
   auto unknown = server();
   unknown.database = "firstcome_test_none";
   expect_refused(opened(unknown), FaultKind::misconfigured, {"firstcome_test_none", "CREATE DATABASE"});
   auto plain = server();
   plain.tls_ca = "/no/such/file";
   expect_refused(opened(plain), FaultKind::misconfigured, {"/no/such/file", "--store-tls-ca"});
+}
+
+TEST(MysqlVersions, AServerThatDoesNotKeepTheRulesIsRefused) {
+  for (const auto& [version, needed] : {std::pair("5.5.5-10.3.39-MariaDB", "MariaDB 10.4"),
+                                        std::pair("5.7.44", "MySQL 8.0.16"), std::pair("8.0.15", "MySQL 8.0.16")}) {
+    const FakeMysql old(version);
+    const mysql::Server server{.host = "127.0.0.1", .port = old.port(), .user = "shop", .database = "coupons"};
+    expect_refused(opened(server), FaultKind::misconfigured, {server.url(), needed});
+    expect_refused(migrated(server), FaultKind::misconfigured, {server.url(), needed});
+  }
+}
+
+TEST(MysqlVersions, AServerThatAsksForThePasswordItselfDoesNotGetIt) {
+  std::string heard;
+  {
+    FakeMysql liar("5.5.5-10.11.6-MariaDB", true);
+    const mysql::Server server{
+        .host = "127.0.0.1", .port = liar.port(), .user = "shop", .password = "geheim", .database = "coupons"};
+    expect_refused(opened(server), FaultKind::misconfigured, {server.url(), "authenticate"});
+    heard = liar.heard();
+  }
+  EXPECT_NE(heard.find("shop"), std::string::npos) << "it was asked";
+  EXPECT_EQ(heard.find("geheim"), std::string::npos);
 }
 
 TEST_F(MysqlSchema, TheUrlOfAStoreHasNoPassword) {
@@ -144,20 +177,21 @@ TEST_F(MysqlSchema, TheUrlOfAStoreHasNoPassword) {
   }
 }
 
-/// A server with a binary log, and a certificate for the name localhost.
+/// A server with a binary log, and a certificate for the name localhost by an authority of its own.
 class MysqlOfItsOwn : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     std::string name = (std::filesystem::temp_directory_path() / "firstcome-tls-XXXXXX").string();
     ASSERT_NE(mkdtemp(name.data()), nullptr);
     folder_ = name;
-    for (const auto* const who : {"server", "stranger"}) {
-      const auto made = fmt::format(
-          "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost "
-          "-keyout {0}/{1}.key -out {0}/{1}.pem >{0}/log 2>&1",
-          folder_, who);
-      ASSERT_EQ(std::system(made.c_str()), 0) << "openssl makes a certificate: see " << folder_ << "/log";
-    }
+    const auto made = fmt::format(
+        R"sh(cd {} && exec >log 2>&1 && for who in authority stranger; do
+          openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=$who -keyout $who.key -out $who.pem || exit; done
+        openssl req -newkey rsa:2048 -nodes -subj /CN=localhost -addext subjectAltName=DNS:localhost -keyout server.key \
+          -out server.csr && openssl x509 -req -in server.csr -CA authority.pem -CAkey authority.key -CAcreateserial \
+          -days 2 -copy_extensions copy -out server.pem)sh",
+        folder_);
+    ASSERT_EQ(std::system(made.c_str()), 0) << "openssl makes certificates: see " << folder_ << "/log";
     server_ = new OwnMariadb({"--log-bin=" + folder_ + "/binlog", "--ssl-cert=" + folder_ + "/server.pem",
                               "--ssl-key=" + folder_ + "/server.key"});
     database_ = new TestDatabase(server_->root());
@@ -178,7 +212,7 @@ class MysqlOfItsOwn : public testing::Test {
   static mysql::Server shop_by_tls() {
     auto server = shop();
     server.host = "localhost";
-    server.tls_ca = folder_ + "/server.pem";
+    server.tls_ca = folder_ + "/authority.pem";
     return server;
   }
 
@@ -206,6 +240,49 @@ TEST_F(MysqlOfItsOwn, AUserWhoMayNotMakeTablesIsToldWhatIsMissing) {
   ASSERT_FALSE(denied);
   EXPECT_EQ(denied.error().kind, FaultKind::misconfigured) << denied.error().what;
   EXPECT_NE(denied.error().what.find("CREATE"), std::string::npos) << denied.error().what;
+}
+
+TEST_F(MysqlOfItsOwn, WhatTheServerDoesNotLetTheUserDoIsSaidWithItsMend) {
+  const auto by_root = [](std::string_view sql) {
+    const auto done = by_hand(server_->root(), sql);
+    EXPECT_TRUE(done) << sql << ": " << done.error().what;
+  };
+  auto guest = shop();
+  guest.user = "guest";
+  by_root(fmt::format("CREATE USER guest IDENTIFIED BY '{}'", guest.password));
+  expect_refused(opened(guest), FaultKind::misconfigured, {"mysql://guest@", "GRANT", guest.database});
+  by_root(fmt::format("GRANT SELECT ON {}.* TO guest", guest.database));
+  by_root("ALTER USER guest WITH MAX_USER_CONNECTIONS 1");
+  {
+    auto reads = MysqlStore::open(guest);
+    ASSERT_TRUE(reads) << reads.error().what;
+    const auto denied = (*reads)->beat("a");
+    ASSERT_FALSE(denied);
+    EXPECT_EQ(denied.error().kind, FaultKind::unavailable) << "it is mended while we run";
+    EXPECT_NE(denied.error().what.find("GRANT the user SELECT, INSERT, UPDATE and DELETE"), std::string::npos)
+        << denied.error().what;
+    expect_refused(opened(guest), FaultKind::unavailable, {"mysql://guest@", "raise", "limit"});
+    by_root("ALTER USER guest WITH MAX_USER_CONNECTIONS 0");
+  }
+  by_root("ALTER USER guest ACCOUNT LOCK");
+  expect_refused(opened(guest), FaultKind::misconfigured, {"mysql://guest@", "ACCOUNT UNLOCK"});
+  by_root("ALTER USER guest ACCOUNT UNLOCK PASSWORD EXPIRE");
+  expect_refused(opened(guest), FaultKind::misconfigured, {"mysql://guest@", "ALTER USER", "--store-password-file"});
+  by_root("DROP USER guest");
+}
+
+TEST_F(MysqlOfItsOwn, AServerThatTakesNoWritesIsNamedWithWhatToDo) {
+  ASSERT_TRUE(by_hand(server_->root(), "SET GLOBAL read_only = 1"));
+  auto store = MysqlStore::open(shop());
+  ASSERT_TRUE(store) << "it may become the primary yet: " << store.error().what;
+  const auto adopted = (*store)->adopt(InstallationId{7});
+  const auto held = (*store)->beat("a");
+  ASSERT_TRUE(by_hand(server_->root(), "SET GLOBAL read_only = 0"));
+  for (const auto& what : {adopted.error().what, held.error().what}) {
+    EXPECT_NE(what.find(shop().url()), std::string::npos) << what;
+    EXPECT_NE(what.find("name the primary in --store"), std::string::npos) << what;
+  }
+  EXPECT_TRUE((*store)->beat("a").value_or(false));
 }
 
 TEST_F(MysqlOfItsOwn, APasswordThatChangesWhileWeRunIsNoEnd) {
@@ -244,7 +321,7 @@ TEST_F(MysqlOfItsOwn, TlsIsUsedAndTheCertificateIsChecked) {
   const auto shared = shared_mariadb();
   ASSERT_TRUE(shared) << start_them;
   auto plain = *shared;
-  plain.tls_ca = folder_ + "/server.pem";
+  plain.tls_ca = folder_ + "/authority.pem";
   expect_refused(opened(plain), FaultKind::misconfigured, {"TLS"});
 }
 
@@ -279,12 +356,13 @@ TEST_F(MysqlOfItsOwn, SettingsThatCanLoseACommitAreTold) {
   ASSERT_TRUE(by_hand(server_->root(), "SET GLOBAL innodb_flush_log_at_trx_commit = 1"));
   ASSERT_TRUE(by_hand(server_->root(), "SET GLOBAL sync_binlog = 1"));
   EXPECT_TRUE(risks().empty());
-  const OwnMariadb torn({"--skip-innodb-doublewrite"});
+  const OwnMariadb torn({"--skip-innodb-doublewrite", "--innodb-flush-method=nosync"});
   auto other = mysql::Connection::open(torn.root());
   ASSERT_TRUE(other);
   const auto told = mysql::durability_risks(*other).value();
-  ASSERT_EQ(told.size(), 1U);
+  ASSERT_EQ(told.size(), 2U);
   EXPECT_NE(told[0].find("set innodb_doublewrite = ON"), std::string::npos) << told[0];
+  EXPECT_NE(told[1].find("set innodb_flush_method = O_DIRECT"), std::string::npos) << told[1];
 }
 
 TEST_F(MysqlOfItsOwn, TheRulesDoNotLeanOnTheServersMode) {

@@ -66,10 +66,9 @@ def coupons_of(data):
     return rows
 
 
-def recount(data, histories, campaigns):
-    """Of a folder that no server uses. Every coupon is there, those who were told that they won have them and nobody
+def recount(coupons, histories, campaigns):
+    """Of coupons_of() a folder, or of any other store's. Every coupon is there, those who were told that they won have them and nobody
     else, who was told sold_out has none but by a raise. Returns how many won, and how many were left with sold_out."""
-    coupons = coupons_of(data)
     holders = {}
     for campaign in campaigns:
         held = coupons[campaign.id]
@@ -113,7 +112,7 @@ def prove(program, data, histories, campaigns):
         expected = {**full, "owed": 0, "parked": 0, "sealed": True}
         if not expected.items() <= found.items():
             raise Broken(f"verify says {found}, and it should be {expected}")
-    counts = recount(data, histories, campaigns)
+    counts = recount(coupons_of(data), histories, campaigns)
     counts["checked"] = sum(check["checked"] for check in report["checks"])
     return counts
 
@@ -156,7 +155,7 @@ def prove_not_blind(program, data, histories, campaigns, folder, dice):
         spoilt = copied(data, folder)
         spoilt_histories = make(spoilt, histories, dice)
         for look, code in ((lambda: verify(program, spoilt, spoilt_histories), PROMISE_BROKEN),
-                           (lambda: recount(spoilt, spoilt_histories, campaigns), None)):
+                           (lambda: recount(coupons_of(spoilt), spoilt_histories, campaigns), None)):
             try:
                 look()
             except Broken as broken:

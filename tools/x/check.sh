@@ -5,7 +5,7 @@ run_check() {
   need_packages build test
   build release firstcome
   local check failed=()
-  for check in format tidy folders links decisions cli_docs; do
+  for check in format tidy folders links decisions cli_docs deploy; do
     python3 "$root/tools/check/$check.py" || failed+=("$check")
   done
   [ ${#failed[@]} -eq 0 ] || stop "these checks failed: ${failed[*]}"

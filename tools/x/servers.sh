@@ -1,14 +1,20 @@
-# ./x servers up [--cluster] | down | status: the real servers that tests, benchmarks and demos use. From packages, on
+# ./x servers up [--cluster | NAME...] | down | status: the real servers that tests, benchmarks and demos use. From packages, on
 # loopback, on ports and in folders of their own (build/servers), as the present user; nothing of the system is touched.
-# Their addresses are in the variables below, under which tests find them.
+# Their addresses are in the variables below, under which tests find them. Who breaks servers wants a set of his own:
+# SERVERS_PORT and SERVERS_FOLDER put it elsewhere, and SERVERS_LINKS gives each broker so many more listeners, which tell
+# clients to come to the port 100 above: that of a proxy.
 
-export TEST_REDIS=127.0.0.1:17379 TEST_MARIADB=127.0.0.1:17306 TEST_KAFKA=127.0.0.1:17092
-export TEST_REDIS_REPLICA=127.0.0.1:17380 TEST_REDIS_SENTINEL=127.0.0.1:17381
-export TEST_REDIS_TLS=127.0.0.1:17382 TEST_REDIS_CA=$root/build/servers/tls/ca.pem
-export TEST_REDIS_CLUSTER=127.0.0.1:17391,127.0.0.1:17392,127.0.0.1:17393
-export TEST_KAFKA_CLUSTER=127.0.0.1:17094,127.0.0.1:17095,127.0.0.1:17096
+servers_base=${SERVERS_PORT:-17000}
+servers_folder=${SERVERS_FOLDER:-$root/build/servers}
+export TEST_REDIS=127.0.0.1:$((servers_base + 379)) TEST_MARIADB=127.0.0.1:$((servers_base + 306))
+export TEST_KAFKA=127.0.0.1:$((servers_base + 92)) TEST_KAFKA_SECURE=127.0.0.1:$((servers_base + 90))
+export TEST_TLS=$servers_folder/tls
+export TEST_REDIS_SENTINEL=127.0.0.1:$((servers_base + 381))
+export TEST_REDIS_TLS=127.0.0.1:$((servers_base + 382)) TEST_REDIS_CA=$TEST_TLS/ca.pem
+export TEST_REDIS_CLUSTER=127.0.0.1:$((servers_base + 391)),127.0.0.1:$((servers_base + 392)),127.0.0.1:$((servers_base + 393))
+export TEST_KAFKA_CLUSTER=127.0.0.1:$((servers_base + 94)),127.0.0.1:$((servers_base + 95)),127.0.0.1:$((servers_base + 96))
+export TEST_KAFKA_JARS=$root/build/servers/kafka-jars
 
-servers_folder=$root/build/servers
 servers_single=(redis mariadb kafka)
 servers_cluster=(redis-primary redis-replica redis-sentinel redis-cluster-1 redis-cluster-2 redis-cluster-3 kafka-1 kafka-2 kafka-3)
 
@@ -22,7 +28,16 @@ run_servers() {
       ;;
     down) servers_down "${servers_cluster[@]}" "${names[@]}" ;;
     status) servers_status "${names[@]}" "${servers_cluster[@]}" ;;
-    *) stop_with_usage "servers knows up, up --cluster, down and status, but got '$*'" ;;
+    up\ *)
+      shift
+      local name
+      for name in "$@"; do
+        [[ " ${servers_single[*]} ${servers_cluster[*]} " == *" $name "* ]] ||
+          stop_with_usage "there is no server $name; there are ${servers_single[*]} ${servers_cluster[*]}"
+      done
+      servers_up "$@"
+      ;;
+    *) stop_with_usage "servers knows up, up --cluster, up NAME..., down and status, but got '$*'" ;;
   esac
 }
 
@@ -30,6 +45,7 @@ run_servers() {
 servers_up() {
   need_packages servers
   servers_kafka_jars
+  servers_certificates
   local name began=$SECONDS
   for name in "$@"; do
     server_runs "$name" && continue
@@ -70,12 +86,14 @@ servers_status() {
 }
 
 server_port() {
+  local offset
   case "$1" in
-    redis) echo 17379 ;; redis-primary) echo 17383 ;; redis-replica) echo 17380 ;; redis-sentinel) echo 17381 ;;
-    redis-cluster-*) echo $((17390 + ${1##*-})) ;;
-    mariadb) echo 17306 ;;
-    kafka) echo 17092 ;; kafka-*) echo $((17093 + ${1##*-})) ;;
+    redis) offset=379 ;; redis-replica) offset=380 ;; redis-sentinel) offset=381 ;; redis-primary) offset=383 ;;
+    redis-cluster-*) offset=$((390 + ${1##*-})) ;;
+    mariadb) offset=306 ;;
+    kafka) offset=92 ;; kafka-*) offset=$((93 + ${1##*-})) ;;
   esac
+  echo $((servers_base + offset))
 }
 
 # A pid file may outlive its process, and the number may be another's by now: the folder stands in our servers' commands.
@@ -107,12 +125,13 @@ server_start() {
 
 # server_await NAME: it answers, or it is said what is wrong.
 server_await() {
-  local name=$1 deadline=$((SECONDS + 30)) port
+  local name=$1 deadline=$((SECONDS + 90)) port
   port=$(server_port "$name")
   until server_answers "$name" "$port"; do
-    if ! server_runs "$name" || [ "$SECONDS" -ge "$deadline" ]; then
+    # Not server_runs: between fork and exec its command line is not yet its own.
+    if ! [ -d "/proc/$(cat "$servers_folder/$name/pid")" ] || [ "$SECONDS" -ge "$deadline" ]; then
       tail -n 15 "$servers_folder/$name/log" >&2
-      stop "$name did not come up on port $port: its last lines are above, all of them in build/servers/$name/log"
+      stop "$name did not come up on port $port: its last lines are above, all of them in $servers_folder/$name/log"
     fi
     sleep 0.1
   done
@@ -132,9 +151,8 @@ redis_start() {
     printf 'bind 127.0.0.1\nport %s\ndir %s/\nsave ""\nappendonly no\nset-proc-title no\nenable-debug-command local\n' "$port" "$folder"
     case "$name" in
       redis)
-        redis_certificates
-        printf 'tls-port 17382\ntls-ca-cert-file %s\ntls-cert-file %s\ntls-key-file %s\ntls-auth-clients no\n' \
-          "$servers_folder/tls/ca.pem" "$servers_folder/tls/server.pem" "$servers_folder/tls/server.key"
+        printf 'tls-port %s\ntls-ca-cert-file %s\ntls-cert-file %s\ntls-key-file %s\ntls-auth-clients no\n' \
+          "${TEST_REDIS_TLS#*:}" "$TEST_TLS/ca.pem" "$TEST_TLS/server.pem" "$TEST_TLS/server.key"
         ;;
       redis-replica) printf 'replicaof 127.0.0.1 %s\n' "$(server_port redis-primary)" ;;
       redis-cluster-*) printf 'cluster-enabled yes\ncluster-config-file %s/nodes.conf\ncluster-node-timeout 2000\n' "$folder" ;;
@@ -143,19 +161,21 @@ redis_start() {
   server_spawn "$name" redis-server "$folder/redis.conf"
 }
 
-# An authority, a certificate of it for 127.0.0.1, and another authority that nobody believes.
-redis_certificates() {
-  local folder=$servers_folder/tls name
-  [ -e "$folder/ca.pem" ] && return
+# An authority, a certificate of it for 127.0.0.1, alone and with its key in one file, and another authority that nobody
+# believes.
+servers_certificates() {
+  local folder=$TEST_TLS name
+  [ -e "$folder/server-and-key.pem" ] && return
+  rm -rf "$folder" "$folder.new"
   mkdir -p "$folder.new"
   for name in ca other; do
     openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj "/CN=firstcome $name" -keyout "$folder.new/$name.key" \
       -out "$folder.new/$name.pem"
   done 2>/dev/null
-  openssl req -new -newkey rsa:2048 -nodes -subj /CN=redis -keyout "$folder.new/server.key" -out "$folder.new/server.csr" 2>/dev/null
+  openssl req -new -newkey rsa:2048 -nodes -subj /CN=firstcome-server -keyout "$folder.new/server.key" -out "$folder.new/server.csr" 2>/dev/null
   openssl x509 -req -days 3650 -in "$folder.new/server.csr" -CA "$folder.new/ca.pem" -CAkey "$folder.new/ca.key" \
     -CAcreateserial -extfile <(printf 'subjectAltName=IP:127.0.0.1,DNS:localhost') -out "$folder.new/server.pem" 2>/dev/null
-  mv "$folder.new/other.pem" "$folder.new/ca.pem.other"
+  cat "$folder.new/server.key" "$folder.new/server.pem" >"$folder.new/server-and-key.pem"
   mv "$folder.new" "$folder"
 }
 
@@ -170,7 +190,7 @@ mariadb_start() {
   local folder=$servers_folder/mariadb
   if [ ! -d "$folder/data/mysql" ]; then
     mariadb-install-db --no-defaults --datadir="$folder/data" --auth-root-authentication-method=normal --skip-test-db \
-      --user="$(id -un)" >"$folder/log" 2>&1 || stop "mariadb-install-db failed: see build/servers/mariadb/log"
+      --user="$(id -un)" >"$folder/log" 2>&1 || stop "mariadb-install-db failed: see $folder/log"
   fi
   server_spawn mariadb mariadbd --no-defaults --user="$(id -un)" --datadir="$folder/data" --port="$1" --bind-address=127.0.0.1 \
     --socket="$folder/socket" --pid-file="$folder/mariadb.pid" --innodb-buffer-pool-size=256M
@@ -178,31 +198,42 @@ mariadb_start() {
 
 # The broker's jars, once.
 servers_kafka_jars() {
-  [ -d "$servers_folder/kafka-jars" ] && return
-  mkdir -p "$servers_folder"
-  rm -rf "$servers_folder/kafka-jars.new"
+  [ -d "$TEST_KAFKA_JARS" ] && return
+  mkdir -p "$TEST_KAFKA_JARS.new"
+  rm -rf "$TEST_KAFKA_JARS.new"
   step kafka-jars "fetching the Kafka broker" "look at what Maven says" \
-    mvn -q -B -f "$root/tools/servers/kafka-pom.xml" dependency:copy-dependencies -DoutputDirectory="$servers_folder/kafka-jars.new"
-  mv "$servers_folder/kafka-jars.new" "$servers_folder/kafka-jars"
+    mvn -q -B -f "$root/tools/servers/kafka-pom.xml" dependency:copy-dependencies -DoutputDirectory="$TEST_KAFKA_JARS.new"
+  mv "$TEST_KAFKA_JARS.new" "$TEST_KAFKA_JARS"
 }
 
 kafka_start() {
-  local name=$1 port=$2 folder=$servers_folder/$1 id=1 voters memory=512m replicas=1
-  voters="1@127.0.0.1:17093"
-  local controller=17093
+  local name=$1 port=$2 folder=$servers_folder/$1 id=1 controller=$((servers_base + 93)) memory=512m replicas=1
+  local voters=1@127.0.0.1:$controller
   if [ "$name" != kafka ]; then
     id=${name##*-} memory=256m replicas=3
-    controller=$((17096 + id))
-    voters="1@127.0.0.1:17097,2@127.0.0.1:17098,3@127.0.0.1:17099"
+    local first=$((servers_base + 97))
+    controller=$((first + id - 1))
+    voters=1@127.0.0.1:$first,2@127.0.0.1:$((first + 1)),3@127.0.0.1:$((first + 2))
   fi
+  local listeners=PLAINTEXT://127.0.0.1:$port advertised=PLAINTEXT://127.0.0.1:$port plain=PLAINTEXT:PLAINTEXT link
+  if [ "$name" = kafka ]; then
+    # For clients that come by TLS, with the user firstcome and the password of the tests.
+    local secure=SECURE://$TEST_KAFKA_SECURE
+    listeners+=,$secure advertised+=,$secure plain+=,SECURE:SASL_SSL
+  fi
+  for ((link = 1; link <= ${SERVERS_LINKS:-0}; ++link)); do
+    listeners+=,LINK$link://127.0.0.1:$((port + 500 + 10 * link))
+    advertised+=,LINK$link://127.0.0.1:$((port + 600 + 10 * link))
+    plain+=,LINK$link:PLAINTEXT
+  done
   cat >"$folder/server.properties" <<PROPERTIES
 process.roles=broker,controller
 node.id=$id
 controller.quorum.voters=$voters
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller
-advertised.listeners=PLAINTEXT://127.0.0.1:$port
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+listeners=$listeners,CONTROLLER://127.0.0.1:$controller
+advertised.listeners=$advertised
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,$plain
 log.dirs=$folder/data
 auto.create.topics.enable=false
 offsets.topic.replication.factor=$replicas
@@ -210,24 +241,35 @@ transaction.state.log.replication.factor=$replicas
 transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
 unclean.leader.election.enable=false
+controlled.shutdown.enable=false
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
 PROPERTIES
+  if [ "$name" = kafka ]; then
+    cat >>"$folder/server.properties" <<PROPERTIES
+sasl.enabled.mechanisms=PLAIN
+listener.name.secure.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_firstcome="known to the tests";
+listener.name.secure.ssl.keystore.type=PEM
+listener.name.secure.ssl.keystore.location=$TEST_TLS/server-and-key.pem
+PROPERTIES
+  fi
   if [ ! -e "$folder/data/meta.properties" ]; then
-    java -cp "$servers_folder/kafka-jars/*" kafka.tools.StorageTool format -t firstcome-for-testing0 \
-      -c "$folder/server.properties" >"$folder/log" 2>&1 || stop "the folder of $name could not be made: see build/servers/$name/log"
+    java -cp "$TEST_KAFKA_JARS/*" kafka.tools.StorageTool format -t firstcome-for-testing0 \
+      -c "$folder/server.properties" >"$folder/log" 2>&1 || stop "the folder of $name could not be made: see $folder/log"
   fi
   : >"$folder/log"
-  server_spawn "$name" java "-Xmx$memory" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$servers_folder/kafka-jars/*" kafka.Kafka "$folder/server.properties"
+  server_spawn "$name" java "-Xmx$memory" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$TEST_KAFKA_JARS/*" kafka.Kafka "$folder/server.properties"
 }
 
 # The three Redis primaries share the slots once.
 servers_join_cluster() {
-  local port=17391
+  local port=$((servers_base + 391))
   redis-cli -p $port cluster info 2>/dev/null | grep -q '^cluster_state:ok' && return
   redis-cli --cluster create ${TEST_REDIS_CLUSTER//,/ } --cluster-yes >"$servers_folder/redis-cluster.log" 2>&1 ||
-    stop "the Redis Cluster did not join: see build/servers/redis-cluster.log"
+    stop "the Redis Cluster did not join: see $servers_folder/redis-cluster.log"
   local deadline=$((SECONDS + 20))
   until redis-cli -p $port cluster info | grep -q '^cluster_state:ok'; do
-    [ "$SECONDS" -lt "$deadline" ] || stop "the Redis Cluster has no state: see build/servers/redis-cluster-1/log"
+    [ "$SECONDS" -lt "$deadline" ] || stop "the Redis Cluster has no state: see $servers_folder/redis-cluster-1/log"
     sleep 0.1
   done
 }

@@ -1,0 +1,215 @@
+#include "journal/kafka_sender.h"
+
+#include <algorithm>
+#include <ranges>
+
+#include "base/failpoint.h"
+#include "base/log.h"
+
+namespace firstcome {
+namespace {
+
+constexpr Millis report_wait{1};     // a partition that is free need not wait longer for one that is not
+constexpr Millis idle_wait{100};     // a producer may break without a message
+constexpr Millis stop_ms_max{5000};  // for what is on its way
+
+}  // namespace
+
+Result<std::unique_ptr<KafkaSender>> KafkaSender::open(Options options) {
+  std::unique_ptr<KafkaSender> sender(new KafkaSender(std::move(options)));
+  if (auto opened = sender->open_producer(); !opened) return fail(opened.error());
+  sender->thread_ = std::thread([raw = sender.get()] { raw->run(); });
+  return sender;
+}
+
+KafkaSender::~KafkaSender() {
+  close();
+  stop();
+}
+
+Result<void> KafkaSender::open_producer() {
+  auto producer = kafka::Producer::open(options_.place.access, options_.place.topic, options_.append_entries_max + 1,
+                                        options_.append_ms_max / 2, [this](const auto& report) { reported(report); });
+  if (!producer) return fail(producer.error());
+  producer_.emplace(std::move(*producer));
+  return {};
+}
+
+Result<void> KafkaSender::send(std::uint32_t partition, const Entry& entry, AppendTag tag) {
+  Message message{.number = 0, .until = options_.clock.uptime() + options_.append_ms_max / 2, .body = {}};
+  encode(entry, message.body);
+  const Time now = options_.clock.now();
+  {
+    std::lock_guard lock(mutex_);
+    if (closed_) return fail(FaultKind::unavailable, "the journal is stopped");
+    if (pending_.size() >= options_.append_entries_max) {
+      return fail(FaultKind::overloaded, "the journal is full: too many appends wait");
+    }
+    message.number = ++last_number_;
+    pending_.emplace(message.number,
+                     Pending{.tag = tag, .sent = now, .is_ticket = std::holds_alternative<Ticket>(entry)});
+    lines_[partition].waiting.push_back(std::move(message));
+    ++waiting_;
+  }
+  wakes_.notify_one();
+  return {};
+}
+
+std::optional<Time> KafkaSender::seen(std::uint64_t number) {
+  std::lock_guard lock(mutex_);
+  const auto found = pending_.find(number);
+  if (found == pending_.end()) return {};
+  const Time sent = found->second.sent;
+  pending_.erase(found);
+  return sent;
+}
+
+KafkaSender::Failed KafkaSender::take_failed() {
+  std::lock_guard lock(mutex_);
+  return std::exchange(failed_, {});
+}
+
+void KafkaSender::close() {
+  std::lock_guard lock(mutex_);
+  closed_ = true;
+}
+
+std::size_t KafkaSender::waiting() const {
+  std::lock_guard lock(mutex_);
+  return pending_.size();
+}
+
+void KafkaSender::stop() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wakes_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+void KafkaSender::run() {
+  std::optional<Uptime> end;
+  for (;;) {
+    if (is_to_break_.exchange(false) || failpoint_strikes("journal.producer_breaks")) producer_->break_sequence();
+    if (const auto broken = producer_->fatal()) replace_producer(*broken);
+    {
+      std::unique_lock lock(mutex_);
+      if (on_the_way_ == 0) wakes_.wait_for(lock, idle_wait, [this] { return waiting_ > 0 || stopping_; });
+      if (stopping_ && !end) end = options_.clock.uptime() + stop_ms_max;
+      if (end && ((waiting_ == 0 && on_the_way_ == 0) || options_.clock.uptime() >= *end)) break;
+      take_batches();
+    }
+    hand_over();
+    producer_->poll(report_wait);
+  }
+  producer_->purge();
+}
+
+/// Of each partition that has nothing on its way, all that waits.
+void KafkaSender::take_batches() {
+  const Uptime now = options_.clock.uptime();
+  for (auto& [partition, line] : lines_) {
+    end_late(line, now);
+    if (line.on_the_way > 0 || line.waiting.empty()) continue;
+    std::ranges::move(line.waiting, std::back_inserter(line.batch));
+    waiting_ -= line.waiting.size();
+    line.waiting.clear();
+    line.on_the_way = line.batch.size();
+    on_the_way_ += line.batch.size();
+    line.since = now;
+    stats_.batches.fetch_add(1, std::memory_order_relaxed);
+    stats_.sent.fetch_add(line.batch.size(), std::memory_order_relaxed);
+  }
+}
+
+void KafkaSender::end_late(Line& line, Uptime now) {
+  while (!line.waiting.empty() && now >= line.waiting.front().until) {
+    give_up(line.waiting.front().number, true, "the brokers acknowledge nothing");
+    line.waiting.pop_front();
+    --waiting_;
+  }
+}
+
+/// Without the lock: only this thread touches a line's batch. Lines are never removed, so their references hold.
+void KafkaSender::hand_over() {
+  std::vector<std::pair<std::uint32_t, Line*>> lines;
+  {
+    std::lock_guard lock(mutex_);
+    for (auto& [partition, line] : lines_) {
+      if (!line.batch.empty()) lines.emplace_back(partition, &line);
+    }
+  }
+  for (auto& [partition, line] : lines) {
+    for (const Message& message : line->batch) {
+      const auto key = KafkaKey{.node = options_.node, .number = message.number}.bytes();
+      const auto sent = producer_->send(partition, message.number, key, message.body);
+      if (sent) continue;
+      settle({.number = message.number,
+              .delivery = kafka::Delivery::failed,
+              .partition = partition,
+              .key = {},
+              .body = message.body,
+              .why = sent.error().what});
+    }
+    line->batch.clear();
+  }
+}
+
+/// By the producer, within its poll() or purge().
+void KafkaSender::reported(const kafka::Producer::Report& report) { settle(report); }
+
+void KafkaSender::settle(const kafka::Producer::Report& report) {
+  std::lock_guard lock(mutex_);
+  Line& line = lines_[report.partition];
+  --on_the_way_;
+  if (--line.on_the_way == 0) {
+    const auto took = std::chrono::duration<double>(options_.clock.uptime() - line.since).count();
+    stats_.batch_seconds.store(stats_.batch_seconds.load(std::memory_order_relaxed) + took, std::memory_order_relaxed);
+  }
+  if (report.delivery == kafka::Delivery::done) return;  // it is answered when it is seen
+  const auto found = pending_.find(report.number);
+  if (found == pending_.end()) return;
+  if (replacing_ && found->second.is_ticket && !found->second.sent_twice) {
+    found->second.sent_twice = true;
+    again_.emplace_back(report.partition, Message{.number = report.number,
+                                                  .until = options_.clock.uptime() + options_.append_ms_max / 2,
+                                                  .body = {report.body.begin(), report.body.end()}});
+    return;
+  }
+  // Sent twice, the first may have been written though the second was not.
+  give_up(report.number, report.delivery == kafka::Delivery::failed && !found->second.sent_twice, report.why);
+}
+
+/// With the lock.
+void KafkaSender::give_up(std::uint64_t number, bool is_certain, std::string_view why) {
+  const auto found = pending_.find(number);
+  if (found == pending_.end()) return;
+  if (is_certain && !found->second.sent_twice) {
+    failed_.tags.push_back(found->second.tag);
+    failed_.why = why;
+    stats_.failed.fetch_add(1, std::memory_order_relaxed);
+  } else {
+    stats_.unknown.fetch_add(1, std::memory_order_relaxed);
+  }
+  pending_.erase(found);
+}
+
+void KafkaSender::replace_producer(const Fault& why) {
+  log::warn("the producer broke: another one takes its place, and tickets without a report are sent once more",
+            {{"reason", why.what}});
+  replacing_ = true;
+  producer_->purge();
+  replacing_ = false;
+  if (auto opened = open_producer(); !opened) return options_.on_broken(opened.error());
+  std::lock_guard lock(mutex_);
+  for (auto& [partition, message] : again_ | std::views::reverse) {  // before what waits, in their order
+    lines_[partition].waiting.push_front(std::move(message));
+  }
+  waiting_ += again_.size();
+  stats_.sent_again.fetch_add(again_.size(), std::memory_order_relaxed);
+  stats_.producers.fetch_add(1, std::memory_order_relaxed);
+  again_.clear();
+}
+
+}  // namespace firstcome

@@ -1,0 +1,168 @@
+#include "kafka_broker.h"
+
+#include <fmt/format.h>
+#include <librdkafka/rdkafka.h>
+
+#include <array>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <thread>
+
+#include "base/assert.h"
+#include "kafka/kafka.h"
+
+namespace firstcome {
+namespace {
+
+std::string jars() {
+  const char* const named = std::getenv("TEST_KAFKA_JARS");
+  MUST(named && std::filesystem::is_directory(named),
+       "TEST_KAFKA_JARS names the jars of a Kafka broker (tools/x/servers.sh says where): ./x servers up fetches them");
+  return std::string(named) + "/*";
+}
+
+/// CRC-32C (Castagnoli), bit by bit.
+std::uint32_t crc32c(std::string_view bytes) {
+  std::uint32_t crc = ~0U;
+  for (const char byte : bytes) {
+    crc ^= static_cast<std::uint8_t>(byte);
+    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ (0x82F63B78U & (0U - (crc & 1U)));
+  }
+  return ~crc;
+}
+
+std::uint32_t read_u32(std::string_view bytes) {
+  std::uint32_t number = 0;
+  for (std::size_t i = 0; i < 4; ++i) number = number << 8 | static_cast<std::uint8_t>(bytes[i]);
+  return number;
+}
+
+void write_u32(std::uint32_t number, char* to) {
+  for (int i = 0; i < 4; ++i) to[i] = static_cast<char>(number >> (24 - 8 * i));
+}
+
+}  // namespace
+
+KafkaBroker::KafkaBroker(const std::map<std::string, std::string>& config)
+    : port_(free_port()), controller_port_(free_port()) {
+  std::string name = (std::filesystem::temp_directory_path() / "firstcome-kafka-XXXXXX").string();
+  MUST(mkdtemp(name.data()) != nullptr, "a temporary folder can be made");
+  folder_ = name;
+  std::map<std::string, std::string> all{
+      {"process.roles", "broker,controller"},
+      {"node.id", "1"},
+      {"controller.quorum.voters", fmt::format("1@127.0.0.1:{}", controller_port_)},
+      {"controller.listener.names", "CONTROLLER"},
+      {"listeners", fmt::format("PLAINTEXT://127.0.0.1:{},CONTROLLER://127.0.0.1:{}", port_, controller_port_)},
+      {"advertised.listeners", "PLAINTEXT://" + address()},
+      {"listener.security.protocol.map", "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT"},
+      {"log.dirs", folder_ + "/data"},
+      {"auto.create.topics.enable", "false"},
+      {"offsets.topic.replication.factor", "1"},
+      {"unclean.leader.election.enable", "false"},
+      {"controlled.shutdown.enable", "false"}};
+  for (const auto& [key, value] : config) all[key] = value;
+  {
+    std::ofstream file(folder_ + "/server.properties");
+    for (const auto& [key, value] : all) {
+      if (!value.empty()) file << key << "=" << value << "\n";
+    }
+  }
+  const auto made =
+      std::system(fmt::format("java -cp '{1}' kafka.tools.StorageTool format -t firstcome-for-testing0 -c "
+                              "{0}/server.properties >{0}/log 2>&1",
+                              folder_, jars())
+                      .c_str());
+  MUST(made == 0, "the broker's folder can be made; its last words are in " + folder_ + "/log");
+  start();
+}
+
+KafkaBroker::~KafkaBroker() {
+  process_.kill();
+  std::filesystem::remove_all(folder_);
+}
+
+std::string KafkaBroker::address() const { return fmt::format("127.0.0.1:{}", port_); }
+
+void KafkaBroker::stop() { process_.end(SIGTERM); }
+
+void KafkaBroker::start() {
+  process_.start({"java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", jars(), "kafka.Kafka",
+                  folder_ + "/server.properties"},
+                 folder_ + "/log");
+  auto admin = kafka::Admin::open({.brokers = address(), .options = {}, .password = {}}).value();
+  constexpr int tries_max = 60;
+  for (int tries = 0; !admin.brokers(Millis(1000)); ++tries) {
+    MUST(tries < tries_max && process_.is_alive(), "the broker starts; its last words are in " + folder_ + "/log");
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+}
+
+void KafkaBroker::damage(const std::string& topic, std::string_view text) {
+  // A record batch: base offset (8), length of what follows (4), leader's epoch (4), magic (1), checksum (4) of the
+  // rest.
+  constexpr std::size_t head = 12, checksum_at = 17, checked_from = 21;
+  const std::string path = folder_ + "/data/" + topic + "-0/00000000000000000000.log";
+  std::ifstream in(path, std::ios::binary);
+  std::string log{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  const auto at = log.find(text);
+  MUST(at != std::string::npos, "the topic holds the text");
+  log[at] = static_cast<char>(log[at] ^ 1);
+  for (std::size_t batch = 0; batch + head < log.size();) {
+    const std::size_t size = head + read_u32(std::string_view(log).substr(batch + 8));
+    if (at < batch + size) {
+      write_u32(crc32c(std::string_view(log).substr(batch + checked_from, size - checked_from)),
+                &log[batch + checksum_at]);
+      break;
+    }
+    batch += size;
+  }
+  std::ofstream(path, std::ios::binary) << log;
+}
+
+namespace {
+
+/// A client of its own for one call, which `ask` makes and whose answer it waits for.
+Result<void> as_operator(const KafkaPlace& place, const std::function<void(rd_kafka_t*, rd_kafka_queue_t*)>& ask) {
+  std::array<char, 512> why{};
+  rd_kafka_conf_t* const conf = rd_kafka_conf_new();
+  rd_kafka_conf_set(conf, "bootstrap.servers", place.access.brokers.c_str(), why.data(), why.size());
+  rd_kafka_t* const client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why.data(), why.size());
+  MUST(client != nullptr, why.data());
+  rd_kafka_queue_t* const queue = rd_kafka_queue_new(client);
+  ask(client, queue);
+  constexpr int answer_ms_max = 20'000;
+  rd_kafka_event_t* const event = rd_kafka_queue_poll(queue, answer_ms_max);
+  const auto error = event ? rd_kafka_event_error(event) : RD_KAFKA_RESP_ERR__TIMED_OUT;
+  const Result<void> result = error ? fail(FaultKind::unavailable, rd_kafka_err2str(error)) : Result<void>{};
+  if (event) rd_kafka_event_destroy(event);
+  rd_kafka_queue_destroy(queue);
+  rd_kafka_destroy(client);
+  return result;
+}
+
+}  // namespace
+
+Result<void> add_partitions(const KafkaPlace& place, std::size_t partitions) {
+  return as_operator(place, [&](rd_kafka_t* client, rd_kafka_queue_t* queue) {
+    std::array<char, 512> why{};
+    rd_kafka_NewPartitions_t* more =
+        rd_kafka_NewPartitions_new(place.topic.c_str(), partitions, why.data(), why.size());
+    rd_kafka_CreatePartitions(client, &more, 1, nullptr, queue);
+    rd_kafka_NewPartitions_destroy(more);
+  });
+}
+
+Result<void> delete_topic(const KafkaPlace& place) {
+  return as_operator(place, [&](rd_kafka_t* client, rd_kafka_queue_t* queue) {
+    rd_kafka_DeleteTopic_t* topic = rd_kafka_DeleteTopic_new(place.topic.c_str());
+    rd_kafka_DeleteTopics(client, &topic, 1, nullptr, queue);
+    rd_kafka_DeleteTopic_destroy(topic);
+  });
+}
+
+}  // namespace firstcome

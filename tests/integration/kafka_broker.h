@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "journal/kafka_topic.h"
+#include "own_process.h"
+
+namespace firstcome {
+
+/// A Kafka broker of this test alone, in a temporary folder, on free ports. Its jars are those of `./x servers up`, as
+/// TEST_KAFKA_JARS names them.
+class KafkaBroker {
+ public:
+  /// `config` of the broker, besides what makes it small; "" leaves a key out.
+  explicit KafkaBroker(const std::map<std::string, std::string>& config = {});
+  ~KafkaBroker();
+  KafkaBroker(const KafkaBroker&) = delete;
+  KafkaBroker& operator=(const KafkaBroker&) = delete;
+
+  std::string address() const;  ///< 127.0.0.1:PORT
+
+  void kill() { process_.kill(); }
+  void stop();   ///< as an operator does
+  void start();  ///< until it answers
+
+  /// Changes a byte of the record that holds `text`, and makes the checksum of its batch right again: what a bad
+  /// program does, and a bad disk does not. Of a broker that is stopped.
+  void damage(const std::string& topic, std::string_view text);
+
+ private:
+  std::string folder_;
+  std::uint16_t port_, controller_port_;
+  OwnProcess process_;
+};
+
+/// What an operator does to a topic with Kafka's own tools.
+Result<void> add_partitions(const KafkaPlace& place, std::size_t partitions);
+Result<void> delete_topic(const KafkaPlace& place);
+
+}  // namespace firstcome

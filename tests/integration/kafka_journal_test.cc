@@ -1,0 +1,344 @@
+// The Kafka journal on real brokers, beyond its contract: topics that cannot be a journal, what others write into it, a
+// producer that breaks, a topic that is changed under it, brokers that are away.
+#include "journal/kafka_journal.h"
+
+#include <gtest/gtest.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <set>
+
+#include "journal/recording_follower.h"
+#include "kafka_broker.h"
+
+namespace firstcome {
+namespace {
+
+using namespace std::chrono_literals;
+using Config = std::map<std::string, std::string, std::less<>>;
+
+constexpr Millis answer_max{20'000};
+
+/// As the system's, but `ahead` of it.
+class TestClock final : public Clock {
+ public:
+  Time now() override { return system_.now() + ahead; }
+  Uptime uptime() override { return system_.uptime(); }
+  Millis ahead{0};
+
+ private:
+  SystemClock system_;
+};
+
+Ticket ticket(std::uint64_t number) {
+  Code code{};
+  for (std::size_t i = 0; i < 8; ++i) code[i] = static_cast<std::uint8_t>(number >> (8 * i));
+  return {.campaign = "lunch", .user = "user-" + std::to_string(number), .code = code};
+}
+
+class KafkaJournalTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    const char* const brokers = std::getenv("TEST_KAFKA");
+    ASSERT_TRUE(brokers) << "no TEST_KAFKA (tools/x/servers.sh says where): ./x servers up";
+    at(brokers);
+  }
+  void TearDown() override {
+    if (journal_) journal_->stop();
+  }
+
+  void at(const std::string& brokers) {
+    place_ = {.access = {.brokers = brokers, .options = {}, .password = {}},
+              .topic = "journal-" + std::to_string(random_.next())};
+  }
+
+  kafka::Admin admin() { return kafka::Admin::open(place_.access).value(); }
+
+  /// What make_topic() would make of one broker, with one value changed.
+  Config config(const std::string& key = "", const std::string& value = "") {
+    Config all{{"message.timestamp.type", "LogAppendTime"},
+               {"cleanup.policy", "delete"},
+               {"retention.ms", "-1"},
+               {"retention.bytes", "-1"},
+               {"unclean.leader.election.enable", "false"},
+               {"flush.messages", "1"}};
+    if (!key.empty()) all[key] = value;
+    return all;
+  }
+
+  Result<void> open() {
+    auto opened = KafkaJournal::open({.place = place_,
+                                      .clock = clock_,
+                                      .random = random_,
+                                      .append_ms_max = append_ms_max_,
+                                      .check_every = Millis(200),
+                                      .on_journal_lost = [this](const Fault& fault) {
+                                        std::lock_guard lock(lost_mutex_);
+                                        lost_ = fault;
+                                      }});
+    if (!opened) return fail(opened.error());
+    journal_ = std::move(*opened);
+    return journal_->start(follower_);
+  }
+
+  std::optional<Fault> lost() {
+    std::lock_guard lock(lost_mutex_);
+    return lost_;
+  }
+
+  void make_and_open(std::uint32_t partitions = 1) {
+    const auto made = make_topic(place_, {.partitions = partitions, .replication = {}}, random_);
+    ASSERT_TRUE(made) << made.error().what;
+    const auto opened = open();
+    ASSERT_TRUE(opened) << opened.error().what;
+  }
+
+  /// As somebody else who has the topic's name.
+  void write(std::span<const std::uint8_t> body, std::uint32_t partition = 0) {
+    std::optional<kafka::Delivery> told;
+    auto producer = kafka::Producer::open(place_.access, place_.topic, 10, answer_max,
+                                          [&](const auto& report) { told = report.delivery; });
+    ASSERT_TRUE(producer) << producer.error().what;
+    ASSERT_TRUE(producer->send(partition, 1, {}, body));
+    producer->flush(answer_max);
+    ASSERT_EQ(told, kafka::Delivery::done);
+  }
+
+  SystemRandom random_;
+  TestClock clock_;
+  KafkaPlace place_;
+  Millis append_ms_max_{4000};
+  RecordingFollower follower_;
+  std::mutex lost_mutex_;
+  std::optional<Fault> lost_;
+  std::unique_ptr<KafkaJournal> journal_;
+};
+
+TEST_F(KafkaJournalTest, a_topic_that_is_not_there_is_refused_with_the_command) {
+  const auto opened = open();
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().kind, FaultKind::misconfigured);
+  EXPECT_NE(opened.error().what.find("firstcome topic create --journal kafka://" + place_.access.brokers + "/" +
+                                     place_.topic),
+            std::string::npos)
+      << opened.error().what;
+}
+
+struct Unfit {
+  const char* key;
+  const char* value;
+  const char* mend;
+};
+
+class UnfitTopic : public KafkaJournalTest, public testing::WithParamInterface<Unfit> {};
+
+TEST_P(UnfitTopic, is_refused_with_the_command_that_mends_it) {
+  const auto& [key, value, mend] = GetParam();
+  ASSERT_TRUE(admin().create(place_.topic, 1, 1, config(key, value), answer_max));
+  for (const auto& refused : {open(), [&]() -> Result<void> {
+                                auto made = make_topic(place_, {}, random_);
+                                return made ? Result<void>{} : fail(made.error());
+                              }()}) {
+    ASSERT_FALSE(refused) << key;
+    EXPECT_EQ(refused.error().kind, FaultKind::misconfigured);
+    EXPECT_NE(refused.error().what.find("--alter --entity-type topics --entity-name " + place_.topic +
+                                        " --add-config " + mend),
+              std::string::npos)
+        << refused.error().what;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , UnfitTopic,
+    testing::Values(Unfit{"message.timestamp.type", "CreateTime", "message.timestamp.type=LogAppendTime"},
+                    Unfit{"cleanup.policy", "compact", "cleanup.policy=delete"},
+                    Unfit{"retention.ms", "604800000", "retention.ms=-1"},
+                    Unfit{"retention.bytes", "1000000000", "retention.bytes=-1"},
+                    Unfit{"unclean.leader.election.enable", "true", "unclean.leader.election.enable=false"},
+                    Unfit{"flush.messages", "1000", "flush.messages=1"}),
+    [](const auto& info) {
+      std::string name = info.param.key;
+      std::ranges::replace(name, '.', '_');
+      return name;
+    });
+
+TEST_F(KafkaJournalTest, three_replicas_need_two_in_sync) {
+  const char* const three = std::getenv("TEST_KAFKA_CLUSTER");
+  ASSERT_TRUE(three);
+  at(three);
+  auto of_three = config("min.insync.replicas", "1");
+  of_three.erase("flush.messages");
+  ASSERT_TRUE(admin().create(place_.topic, 1, 3, of_three, answer_max));
+  const auto opened = open();
+  ASSERT_FALSE(opened);
+  EXPECT_NE(opened.error().what.find("--add-config min.insync.replicas=2"), std::string::npos) << opened.error().what;
+}
+
+TEST_F(KafkaJournalTest, brokers_that_make_topics_by_themselves_are_refused) {
+  KafkaBroker broker({{"auto.create.topics.enable", "true"}});
+  at(broker.address());
+  ASSERT_TRUE(admin().create(place_.topic, 1, 1, config(), answer_max));
+  const auto opened = open();
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().kind, FaultKind::misconfigured);
+  EXPECT_NE(opened.error().what.find("auto.create.topics.enable=false"), std::string::npos) << opened.error().what;
+}
+
+TEST_F(KafkaJournalTest, an_address_where_nobody_is_can_be_tried_again) {
+  at("127.0.0.1:" + std::to_string(free_port()));
+  const auto began = std::chrono::steady_clock::now();
+  const auto opened = open();
+  ASSERT_FALSE(opened);
+  EXPECT_TRUE(opened.error().retryable()) << opened.error().what;
+  EXPECT_NE(opened.error().what.find(place_.access.brokers), std::string::npos) << opened.error().what;
+  EXPECT_LT(std::chrono::steady_clock::now() - began, 10s);
+}
+
+TEST_F(KafkaJournalTest, making_the_topic_again_changes_nothing) {
+  make_and_open(3);
+  const auto entries = follower_.entries();
+  ASSERT_EQ(entries.size(), 3U) << "an installation in each partition";
+  const auto again = make_topic(place_, {.partitions = 5, .replication = {}}, random_);
+  ASSERT_TRUE(again) << again.error().what;
+  EXPECT_NE(again->find("3 partitions"), std::string::npos) << *again;
+  journal_->stop();
+  RecordingFollower second;
+  auto opened = KafkaJournal::open({.place = place_, .clock = clock_, .random = random_});
+  ASSERT_TRUE(opened);
+  ASSERT_TRUE((*opened)->start(second));
+  EXPECT_EQ(second.entries(), entries);
+  (*opened)->stop();
+}
+
+TEST_F(KafkaJournalTest, what_is_no_entry_of_ours_is_skipped_and_counted) {
+  make_and_open();
+  const std::string_view foreign = "a message of somebody else";
+  write({reinterpret_cast<const std::uint8_t*>(foreign.data()), foreign.size()});
+  write({});
+  ASSERT_TRUE(journal_->append(ticket(1), {}));
+  ASSERT_TRUE(follower_.wait_for_entries(2));
+  EXPECT_EQ(follower_.entries().back().entry, Entry(ticket(1)));
+  EXPECT_TRUE(follower_.wait_until([&] { return journal_->stats().skipped == 2; }));
+}
+
+TEST_F(KafkaJournalTest, an_entry_of_a_newer_firstcome_ends_the_node) {
+  make_and_open();
+  std::vector<std::uint8_t> body;
+  encode(Entry(ticket(1)), body);
+  body[2] = 200;  // the version
+  const std::size_t checked = body.size() - 4;
+  const auto checksum = static_cast<std::uint32_t>(XXH3_64bits(body.data(), checked));
+  std::memcpy(body.data() + checked, &checksum, sizeof checksum);
+  write(body);
+  ASSERT_TRUE(follower_.wait_until([&] { return lost().has_value(); }));
+  EXPECT_NE(lost()->what.find("upgrade"), std::string::npos) << lost()->what;
+  EXPECT_FALSE(journal_->append(ticket(2), {}));
+}
+
+TEST_F(KafkaJournalTest, an_entry_of_ours_that_is_damaged_ends_the_node_with_its_position) {
+  make_and_open();
+  std::vector<std::uint8_t> body;
+  encode(Entry(ticket(1)), body);
+  body.back() ^= 1;
+  write(body);
+  ASSERT_TRUE(follower_.wait_until([&] { return lost().has_value(); }));
+  EXPECT_EQ(lost()->kind, FaultKind::corrupt);
+  EXPECT_NE(lost()->what.find("position 2"), std::string::npos) << lost()->what;
+}
+
+TEST_F(KafkaJournalTest, a_ticket_that_comes_twice_is_shown_twice) {
+  make_and_open();
+  std::vector<std::uint8_t> body;
+  encode(Entry(ticket(1)), body);
+  write(body);
+  write(body);
+  ASSERT_TRUE(follower_.wait_for_entries(3));
+  EXPECT_EQ(follower_.entries()[1].entry, follower_.entries()[2].entry) << "the standings know the second one";
+}
+
+TEST_F(KafkaJournalTest, a_producer_that_breaks_is_replaced_and_tickets_are_sent_once_more) {
+  make_and_open();
+  constexpr std::uint64_t tickets = 2000;
+  for (std::uint64_t number = 0; number < tickets; ++number) {
+    if (number == tickets / 2) journal_->break_producer();
+    ASSERT_TRUE(journal_->append(ticket(number), {.author = 0, .number = number}));
+  }
+  std::set<std::string> users;
+  ASSERT_TRUE(follower_.wait_until([&] {
+    for (const auto& shown : follower_.entries()) {
+      if (const auto* one = std::get_if<Ticket>(&shown.entry)) users.insert(one->user.str());
+    }
+    return users.size() + follower_.failed().size() == tickets;
+  })) << users.size();
+  EXPECT_EQ(follower_.failed().size(), 0U);
+  EXPECT_EQ(journal_->sender_stats().producers, 1U);
+  EXPECT_EQ(journal_->stats().waiting, 0U);
+  journal_->break_producer();
+  ASSERT_TRUE(follower_.wait_until([&] { return journal_->sender_stats().producers == 2; })) << "an idle one too";
+}
+
+TEST_F(KafkaJournalTest, brokers_that_are_away_leave_no_backlog) {
+  KafkaBroker broker;
+  at(broker.address());
+  append_ms_max_ = Millis(1000);
+  make_and_open();
+  broker.kill();
+  constexpr std::uint64_t tickets = 500;
+  for (std::uint64_t number = 0; number < tickets; ++number) {
+    ASSERT_TRUE(journal_->append(ticket(number), {.author = 0, .number = number}));
+  }
+  // Each is told, or nobody knows: none waits for the brokers to come back.
+  EXPECT_TRUE(
+      follower_.wait_until([&] { return follower_.failed().size() + journal_->sender_stats().unknown == tickets; }));
+  EXPECT_EQ(journal_->stats().waiting, 0U);
+  const auto heard = follower_.heard_count();
+  broker.start();
+  ASSERT_TRUE(follower_.wait_until([&] { return follower_.heard_count() > heard + 2; })) << "heard again";
+  const auto before = follower_.count();
+  ASSERT_TRUE(journal_->append(ticket(tickets), {}));
+  ASSERT_TRUE(follower_.wait_until([&] { return follower_.count() > before; }));
+  EXPECT_LE(follower_.count() - before, 1 + journal_->sender_stats().unknown);
+}
+
+TEST_F(KafkaJournalTest, partitions_that_are_added_change_nothing) {
+  make_and_open();
+  ASSERT_TRUE(add_partitions(place_, 4));
+  ASSERT_TRUE(journal_->append(ticket(1), {}));
+  ASSERT_TRUE(follower_.wait_for_entries(2));
+  write({}, 3);
+  journal_->stop();
+  journal_.reset();
+  RecordingFollower second;
+  auto opened = KafkaJournal::open({.place = place_, .clock = clock_, .random = random_});
+  ASSERT_TRUE(opened) << opened.error().what;
+  ASSERT_TRUE((*opened)->start(second));
+  EXPECT_EQ(second.entries(), follower_.entries());
+  (*opened)->stop();
+}
+
+TEST_F(KafkaJournalTest, a_topic_that_is_deleted_and_made_anew_ends_the_node) {
+  make_and_open();
+  ASSERT_TRUE(journal_->append(ticket(1), {}));
+  ASSERT_TRUE(follower_.wait_for_entries(2));
+  ASSERT_TRUE(delete_topic(place_));
+  ASSERT_TRUE(follower_.wait_until([&] { return make_topic(place_, {}, random_).has_value(); }));
+  ASSERT_TRUE(follower_.wait_until([&] { return lost().has_value(); }));
+  EXPECT_EQ(lost()->kind, FaultKind::corrupt) << lost()->what;
+  EXPECT_EQ(follower_.count(), 2U) << "nothing of the new one was shown";
+}
+
+TEST_F(KafkaJournalTest, hears_by_how_much_its_clock_is_off) {
+  clock_.ahead = Millis(-300'000);
+  make_and_open();
+  const auto off = [&] { return SystemClock().now() - follower_.heard_at(); };
+  EXPECT_TRUE(follower_.wait_until([&] { return off() < Millis(2000); }))
+      << "the installation's stamp was not over yet";
+  clock_.ahead = Millis(300'000);
+  ASSERT_TRUE(journal_->append(ticket(1), {}));
+  EXPECT_TRUE(follower_.wait_until([&] { return off() > Millis(-2000) && follower_.count() == 2; }));
+}
+
+}  // namespace
+}  // namespace firstcome
