@@ -13,21 +13,21 @@ class DeskView {
  public:
   using Write = std::function<void(std::uint64_t)>;
 
-  /// `name`: a small number for a generation of the gate.
+  /// `name`: a small number for a generation of the gate; `who`: one for a user.
   static void write(const Desk& desk, const Campaign& campaign, const std::function<std::uint64_t(std::uint64_t)>& name,
-                    const Write& out) {
+                    const std::function<std::uint64_t(const User&)>& who, const Write& out) {
     const Uptime now = desk.clock_.uptime();
     const auto left = [&](Uptime until) {
       return static_cast<std::uint64_t>(std::max<Uptime::rep>((until - now).count(), 0));
     };
-    const auto out_user = [&](const User& user) { out(static_cast<std::uint64_t>(user.view().front())); };
+    const auto out_user = [&](const User& user) { out(who(user)); };
     const auto room = desk.rooms_.find(&campaign);
     out(room == desk.rooms_.end() ? 0 : 1);
     if (room != desk.rooms_.end()) {
       const Desk::Room& in = *room->second;
       std::vector<const Desk::Waits::value_type*> waits;
       for (const auto& one : in.waits) waits.push_back(&one);
-      std::ranges::sort(waits, {}, [](const auto* one) { return one->first; });
+      std::ranges::sort(waits, {}, [&](const auto* one) { return who(one->first); });
       out(waits.size());
       for (const auto* one : waits) {
         const Desk::Wait& wait = one->second;

@@ -1,13 +1,15 @@
 // DESIGN
-//   Breadth first, level by level of faults. The desks cannot be copied, so a state is kept as the way to it (its
-//   parent and a step) and made again by walking that way; the way is a shortest one, some 20 steps. Each state
-//   remembers where the fair scheduler goes from it, which is its first step; following these afterwards finds every
-//   lasso without another walk.
+//   Breadth first, level by level of faults: all that can happen with one fewer is known before the next one strikes,
+//   so that a state that was met with fewer is not looked at again. The desks cannot be copied, so a state is kept as
+//   the way to it (its parent and a step) and made again by walking that way; the way is a shortest one, some 20 steps.
+//   Each state remembers where the fair scheduler goes from it, which is its first step; following these afterwards
+//   finds every lasso without another walk.
 #include "sim/enumerate.h"
 
 #include <algorithm>
 #include <memory>
 #include <unordered_map>
+#include <utility>
 
 namespace firstcome::sim {
 namespace {
@@ -23,10 +25,14 @@ class Search {
     find(start, none, {});
     for (int faults = 0; faults <= size_.faults && !found_.broken; ++faults) {
       found_.levels.push_back({.faults = faults});
-      std::vector<std::uint32_t>& frontier = frontier_[static_cast<std::size_t>(faults)];
-      for (std::size_t i = 0; i < frontier.size() && !found_.broken; ++i) expand(frontier[i]);
-      found_.levels.back().states = frontier.size();
-      for (std::size_t i = 0; i < frontier.size() && !found_.broken; ++i) settle(frontier[i]);
+      const auto all = [&](const auto& visit) {
+        std::vector<std::uint32_t>& frontier = frontier_[static_cast<std::size_t>(faults)];
+        for (std::size_t i = 0; i < frontier.size() && !found_.broken; ++i) visit(frontier[i]);
+        found_.levels.back().states = frontier.size();
+      };
+      all([&](std::uint32_t state) { expand(state, false); });
+      all([&](std::uint32_t state) { settle(state); });
+      if (faults < size_.faults) all([&](std::uint32_t state) { expand(state, true); });
     }
     return std::move(found_);
   }
@@ -63,21 +69,21 @@ class Search {
     return world;
   }
 
-  void expand(std::uint32_t from) {
+  void expand(std::uint32_t from, bool by_faults) {
     const std::vector<Step> way = way_to(from);
     auto world = walk(way);
     const std::vector<Step> steps = world->steps();
     Enumerated& level = found_.levels.back();
     level.longest = std::max<std::uint64_t>(level.longest, way.size());
     if (world->is_done()) states_[from].fair = from;
-    const bool spares = level.faults > 0 && way.size() >= size_.second_fault_within;
-    for (std::size_t i = 0; i < steps.size(); ++i) {
-      if (spares && is_fault(steps[i].kind)) break;  // they come last
-      if (i > 0) world = walk(way);
-      world->take(steps[i]);
+    bool moved = false;
+    for (const Step& step : steps) {
+      if (is_fault(step.kind) != by_faults) continue;
+      if (std::exchange(moved, true)) world = walk(way);
+      world->take(step);
       ++level.steps;
-      if (world->broken()) return tell(*world->broken(), from, steps[i]);
-      const std::uint32_t to = find(*world, from, steps[i]);
+      if (world->broken()) return tell(*world->broken(), from, step);
+      const std::uint32_t to = find(*world, from, step);
       if (states_[from].fair == none) states_[from].fair = to;
     }
   }
@@ -98,7 +104,7 @@ class Search {
     if (states_[at].settling == on_the_way) {
       found_.broken = Broken{"everybody who keeps asking has a final answer in the end",
                              "a fair scheduler comes to the same state again"};
-      return story(at, {});
+      return tell_lasso(at);
     }
     std::uint32_t left = states_[at].settling;
     for (auto one = way.rbegin(); one != way.rend(); ++one) states_[*one].settling = ++left;
@@ -118,6 +124,22 @@ class Search {
       found_.story.push_back(world.describe(step));
       world.take(step);
     }
+  }
+
+  /// From the state of its loop that is nearest to the start.
+  void tell_lasso(std::uint32_t in_loop) {
+    std::uint32_t nearest = in_loop;
+    for (std::uint32_t at = states_[in_loop].fair; at != in_loop; at = states_[at].fair) {
+      if (states_[at].depth < states_[nearest].depth) nearest = at;
+    }
+    story(nearest, {});
+    found_.story.emplace_back("again and again:");
+    const auto world = walk(way_to(nearest));
+    do {
+      const Step step = world->steps().front();
+      found_.story.push_back(world->describe(step));
+      world->take(step);
+    } while (number_of_.at(world->state()) != nearest);
   }
 
   static constexpr std::uint32_t on_the_way = none - 1;

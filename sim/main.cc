@@ -140,14 +140,10 @@ int main_of(int argc, char** argv) {
                      "NAME or all: find the seed that kills it; with --seed: run that one (preset mutants)");
   app.add_flag("--markdown", options.markdown, "With --mutant: print the table of docs/testing-mutants.md")
       ->needs(mutant);
-  auto* const tiny = app.add_flag("--enumerate", options.enumerates,
-                                  "All schedules of a tiny world instead, up to a number of faults");
-  app.add_option("--faults", options.tiny.faults, "With --enumerate: at most so many faults")
-      ->check(CLI::Range(0, 3))
-      ->capture_default_str()
-      ->needs(tiny);
-  app.add_option("--second-within", options.tiny.second_fault_within,
-                 "With --enumerate: the second fault strikes within so many steps")
+  auto* const tiny =
+      app.add_flag("--tiny", options.enumerates, "All schedules of a tiny world instead, up to a number of faults");
+  app.add_option("--faults", options.tiny.faults, "With --tiny: at most so many faults")
+      ->check(CLI::Range(0, 2))
       ->capture_default_str()
       ->needs(tiny);
   CLI11_PARSE(app, argc, argv);

@@ -15,7 +15,12 @@ namespace firstcome::sim {
 namespace {
 
 const CampaignId lunch = "lunch";
+constexpr std::size_t users_in_all = 3, apis_in_all = 2;
+constexpr std::uint32_t quota = 2;
 constexpr Millis tick_ms{20}, long_tick_ms{1100};
+
+/// The same world with its two apis changed round, and the users who ask only there.
+std::uint8_t mirrored(std::uint8_t number) { return number < 2 ? 1 - number : number; }
 
 User name_of(std::uint8_t user) { return std::string(1, static_cast<char>('a' + user)); }
 
@@ -129,9 +134,9 @@ struct TinyWorld::Api {
   ClaimNumber last_claim = 0;
 };
 
-TinyWorld::TinyWorld(const TinySize& size) : size_(size), truth_(0, 1), people_(size.users), apis_(size.apis) {
+TinyWorld::TinyWorld(const TinySize& size) : size_(size), truth_(0, 1), people_(users_in_all), apis_(apis_in_all) {
   write(Installation{.id = {7}});
-  write(Opened{.campaign = lunch, .name = {}, .quota = size_.quota});
+  write(Opened{.campaign = lunch, .name = {}, .quota = quota});
   for (std::uint8_t api = 0; api < apis_.size(); ++api) start(api);
 }
 
@@ -224,10 +229,10 @@ bool TinyWorld::can_arrive(const Message& message) const {
   return std::ranges::all_of(apis_, [&](const auto& api) { return log_.size() - api->applied < size_.unseen_max; });
 }
 
-std::vector<std::size_t> TinyWorld::messages_in_order() const {
+std::vector<std::size_t> TinyWorld::messages_in_order(bool in_mirror) const {
   std::vector<std::size_t> order(network_.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::sort(order, {}, [&](std::size_t i) { return key_of(network_[i]); });
+  std::ranges::sort(order, {}, [&](std::size_t i) { return key_of(network_[i], in_mirror); });
   return order;
 }
 
@@ -280,7 +285,7 @@ void TinyWorld::add_faults(std::vector<Step>& steps) const {
   const bool one_left = std::ranges::count(people_, Person::State::left, &Person::state) > 0;
   for (std::uint8_t user = 0; user < people_.size(); ++user) {
     if (people_[user].state == Person::State::waits) steps.push_back({hang_up, user, 0});
-    if (people_[user].state == Person::State::asks && !one_left) steps.push_back({leave, user, 0});
+    if (people_[user].state < Person::State::left && !one_left) steps.push_back({leave, user, 0});
   }
 }
 
@@ -330,16 +335,16 @@ void TinyWorld::take(const Step& step) {
       return;
     case Step::Kind::twice:
       return deliver(Message(network_[step.subject]));
-    case Step::Kind::hang_up: {
-      Person& person = people_[step.subject];
-      apis_[person.api]->desk->leave(person.claim);
-      person.state = Person::State::asks;
-      return;
-    }
+    case Step::Kind::hang_up:
     case Step::Kind::leave:
-      people_[step.subject].state = Person::State::left;
-      return;
+      return hang_up(step.subject, step.kind == Step::Kind::leave);
   }
+}
+
+void TinyWorld::hang_up(std::uint8_t user, bool for_good) {
+  Person& person = people_[user];
+  if (person.state == Person::State::waits) apis_[person.api]->desk->leave(person.claim);
+  person.state = for_good ? Person::State::left : Person::State::asks;
 }
 
 void TinyWorld::deliver(const Message& message) {
@@ -368,52 +373,59 @@ std::vector<std::uint64_t> TinyWorld::generations() const {
 }
 
 /// All of a message that its future depends on.
-std::pair<std::uint64_t, std::uint64_t> TinyWorld::key_of(const Message& message) const {
+std::pair<std::uint64_t, std::uint64_t> TinyWorld::key_of(const Message& message, bool in_mirror) const {
   const Api& api = *apis_[message.api];
   const bool is_awaited = message.kind == Message::Kind::gated &&
                           DeskView::awaits(*api.desk, api.campaign(), name_of(message.user), message.number);
-  const std::uint64_t parts[] = {static_cast<std::uint64_t>(message.kind), message.api, message.user,
-                                 static_cast<std::uint64_t>(message.admission), is_awaited};
+  const std::uint64_t parts[] = {
+      static_cast<std::uint64_t>(message.kind), in_mirror ? mirrored(message.api) : message.api,
+      in_mirror ? mirrored(message.user) : message.user, static_cast<std::uint64_t>(message.admission), is_awaited};
   std::uint64_t key = 0;
   for (const auto part : parts) key = key * 4 + part;
   return {key, message.generation};
 }
 
-std::uint64_t TinyWorld::state() const {
+std::uint64_t TinyWorld::state() const { return std::min(state(false), state(true)); }
+
+std::uint64_t TinyWorld::state(bool in_mirror) const {
   std::vector<std::uint8_t> bytes;
   const auto out = [&](std::uint64_t value) { bytes.push_back(static_cast<std::uint8_t>(value)); };
   const auto known = generations();
   const auto name = [&](std::uint64_t generation) {
     return static_cast<std::uint64_t>(std::ranges::lower_bound(known, generation) - known.begin());
   };
+  const auto seen = [&](std::uint8_t number) { return in_mirror ? mirrored(number) : number; };
+  const auto who = [&](const User& user) { return std::uint64_t{seen(number_of(user))}; };
   const auto out_gate = [&](const GateMemory& gate) {
+    std::uint64_t users = 0;
+    for (const User& user : gate.users) users |= std::uint64_t{1} << who(user);
     out(name(gate.generation));
     out(gate.limit);
     out(gate.count);
-    for (const User& user : gate.users) out(number_of(user) + 1U);
-    out(0);
+    out(users);
   };
-  out(static_cast<std::uint64_t>(faults_));
   const auto& winners = truth_.find(lunch)->winners();
-  for (std::uint32_t i = 0; i < winners.size(); ++i) out(number_of(winners[i].user()) + 1U);
-  out(0);
-  for (const Person& person : people_) {
+  for (std::uint32_t i = 0; i < winners.size(); ++i) out(who(winners[i].user()));
+  out(255);
+  for (std::uint8_t user = 0; user < people_.size(); ++user) {
+    const Person& person = people_[seen(user)];
     out(static_cast<std::uint64_t>(person.state));
-    out(person.state == Person::State::waits ? person.api : 0);
+    out(person.state == Person::State::waits ? seen(person.api) : 0);
   }
   out_gate(gate_);
   out_gate(gate_before_);
-  for (const std::size_t i : messages_in_order()) {
-    const auto [key, generation] = key_of(network_[i]);
+  for (const std::size_t i : messages_in_order(in_mirror)) {
+    const auto [key, generation] = key_of(network_[i], in_mirror);
     out(key);
     out(key >> 8);
     out(name(generation));
   }
   out(255);
-  for (const auto& api : apis_) {
-    for (std::size_t i = api->applied; i < log_.size(); ++i) out(number_of(std::get<Ticket>(log_[i].entry).user));
+  for (std::uint8_t number = 0; number < apis_.size(); ++number) {
+    const Api& api = *apis_[seen(number)];
+    for (std::size_t i = api.applied; i < log_.size(); ++i) out(who(std::get<Ticket>(log_[i].entry).user));
     out(253);
-    DeskView::write(*api->desk, api->campaign(), name, out);
+    DeskView::write(*api.desk, api.campaign(), name, who, out);
   }
   return XXH3_64bits(bytes.data(), bytes.size());
 }
