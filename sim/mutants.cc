@@ -59,7 +59,12 @@ constexpr std::string_view page_begins =
     "with seed 1, 2, 3 ... until\na check fails; one that survives fails the tests. This page is what "
     "`build/mutants/sim/firstcome_sim --mutant all --markdown` prints, and\n`--mutant NAME --seed S --trace` tells the "
     "story of a kill. `winner_before_sealed` is not in the table: one thread cannot meet it, and\n"
-    "`src/standings/schedules_test.cc`, which enumerates the schedules of two, kills it.\n\n"
+    "`src/standings/schedules_test.cc`, which enumerates the schedules of two, kills it. An unknown commit that is "
+    "taken "
+    "for done is no mutant:\nthe fence finds it at the next write, and the issuer at its next look into the store, 10 "
+    "s "
+    "later at most. `no_widen`, `sold_out_at_full`,\n`again_waits` and `body_from_ticket` are found by the enumeration "
+    "of the tiny world as well ([testing](testing.md#the-tiny-world)).\n\n"
     "| mutant | what it does | killed by seed | by the check |\n| --- | --- | --- | --- |\n";
 
 void hunt(Mutant one, std::uint64_t seeds, Tally& tally) {
