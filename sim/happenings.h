@@ -64,6 +64,7 @@ enum class Happening : std::uint8_t {
   gate_lost_memory,        //
   gate_rolled_back,        //
   gate_split,              ///< two memories, each for some of the processes
+  gate_gone,               ///< for good: it takes asks and never answers again
   // What the code must have been through because of them.
   restart,
   drained,  ///< a process went down in order
@@ -159,6 +160,7 @@ inline constexpr std::string_view happening_names[] = {"crash",
                                                        "gate_lost_memory",
                                                        "gate_rolled_back",
                                                        "gate_split",
+                                                       "gate_gone",
                                                        "restart",
                                                        "drained",
                                                        "won",

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/mutant.h"
+#include "sim/enumerate.h"
 #include "sim/mutants.h"
 #include "sim/run.h"
 #include "sim/tally.h"
@@ -22,6 +23,8 @@ struct Options {
   bool markdown = false;
   unsigned jobs = std::max(1U, std::thread::hardware_concurrency());
   std::string mutant;
+  bool enumerates = false;
+  TinySize tiny;
 };
 
 /// Fewer seeds than this may miss a rare fault without any being out of order.
@@ -109,6 +112,18 @@ int run_many(const Options& options) {
   return failed;
 }
 
+int run_enumeration(const TinySize& size) {
+  const Enumeration found = enumerate(size);
+  for (const Enumerated& level : found.levels) {
+    fmt::print("{} faults: {} states, {} steps; the farthest is {} steps away; a fair scheduler ends within {}\n",
+               level.faults, level.states, level.steps, level.longest, level.settling);
+  }
+  if (!found.broken) return 0;
+  fmt::print("BROKEN {}: {}\n", found.broken->check, found.broken->what);
+  for (const std::string& step : found.story) fmt::print("    {}\n", step);
+  return 1;
+}
+
 int main_of(int argc, char** argv) {
   Options options;
   CLI::App app(
@@ -125,8 +140,15 @@ int main_of(int argc, char** argv) {
                      "NAME or all: find the seed that kills it; with --seed: run that one (preset mutants)");
   app.add_flag("--markdown", options.markdown, "With --mutant: print the table of docs/testing-mutants.md")
       ->needs(mutant);
+  auto* const tiny =
+      app.add_flag("--tiny", options.enumerates, "All schedules of a tiny world instead, up to a number of faults");
+  app.add_option("--faults", options.tiny.faults, "With --tiny: at most so many faults")
+      ->check(CLI::Range(0, 2))
+      ->capture_default_str()
+      ->needs(tiny);
   CLI11_PARSE(app, argc, argv);
-  if (seed->count() > 0 && mutant->count() > 0 && !become_mutant(options.mutant)) return 1;
+  if ((seed->count() > 0 || options.enumerates) && mutant->count() > 0 && !become_mutant(options.mutant)) return 1;
+  if (options.enumerates) return run_enumeration(options.tiny);
   if (seed->count() > 0) return run_one(options);
   if (mutant->count() > 0) return hunt_mutants(options.mutant, options.seeds, options.jobs, options.markdown) ? 0 : 1;
   return run_many(options);

@@ -45,6 +45,11 @@ constexpr Listed listed[] = {
     {Mutant::no_widen, "no_widen", "nobody raises the gate's limit"},
     {Mutant::widen_without_generation, "widen_without_generation", "everybody who saw the same generation raises it"},
     {Mutant::again_waits, "again_waits", "`again` of the gate does not send a ticket"},
+    {Mutant::gate_waited_for, "gate_waited_for", "a claim does not go on without an answer of the gate"},
+    {Mutant::entry_elsewhere_counts, "entry_elsewhere_counts", "an entry counts in whichever partition it stands"},
+    {Mutant::catching_up_is_fresh, "catching_up_is_fresh", "old entries that are shown late make a desk fresh"},
+    {Mutant::store_read_once, "store_read_once", "an idle issuer does not look whether its rows are still there"},
+    {Mutant::rate_not_held_back, "rate_not_held_back", "rows of another issuer do not count against the rate"},
 };
 
 constexpr std::string_view page_begins =
@@ -54,7 +59,12 @@ constexpr std::string_view page_begins =
     "with seed 1, 2, 3 ... until\na check fails; one that survives fails the tests. This page is what "
     "`build/mutants/sim/firstcome_sim --mutant all --markdown` prints, and\n`--mutant NAME --seed S --trace` tells the "
     "story of a kill. `winner_before_sealed` is not in the table: one thread cannot meet it, and\n"
-    "`src/standings/schedules_test.cc`, which enumerates the schedules of two, kills it.\n\n"
+    "`src/standings/schedules_test.cc`, which enumerates the schedules of two, kills it. An unknown commit that is "
+    "taken "
+    "for done is no mutant:\nthe fence finds it at the next write, and the issuer at its next look into the store, 10 "
+    "s "
+    "later at most. `no_widen`, `sold_out_at_full`,\n`again_waits` and `body_from_ticket` are found by the enumeration "
+    "of the tiny world as well ([testing](testing.md#the-tiny-world)).\n\n"
     "| mutant | what it does | killed by seed | by the check |\n| --- | --- | --- | --- |\n";
 
 void hunt(Mutant one, std::uint64_t seeds, Tally& tally) {

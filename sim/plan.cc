@@ -117,6 +117,7 @@ Plan draw_plan(World& world) {
     plan.restarts.push_back(dice.between(millis(20), plan.faults_until * 3 / 4));
   }
   std::ranges::sort(plan.restarts);
+  if (plan.has_gate && dice.chance(60)) plan.gate_gone_at = dice.between(0, plan.faults_until);
   const std::uint32_t campaigns = dice.chance(400) ? 2 : 1;
   for (std::uint32_t i = 0; i < campaigns; ++i) plan.campaigns.push_back(draw_campaign(dice, i));
   if (dice.chance(250)) plan.poisoned = static_cast<std::uint32_t>(dice.between(1, 9));

@@ -25,6 +25,7 @@ struct Plan {
   std::vector<Micros> restarts;  ///< at least two, in order
   std::vector<Opened> campaigns;
   bool has_gate = false;
+  std::optional<Micros> gate_gone_at;  ///< it never comes back, not even when all else heals
   std::uint32_t poisoned = 0;  ///< users of that number on, one in `poisoned`, are refused by the store; 0: none
   bool newer_entry = false;    ///< a newer node writes into the journal: everybody must stop
   bool positions_have_gaps = false;

@@ -46,6 +46,7 @@ Process::Process(World& world, const Plan& plan, Log& log, Tables& tables, Filte
     : world_(world),
       limits_(plan.desk),
       log_(log),
+      tables_(tables),
       node_(node),
       on_crash_(std::move(on_crash)),
       life_(world, [this] { crash(); }),
@@ -132,6 +133,7 @@ void Process::claim(std::size_t desk, std::string_view campaign, const User& use
   if (const auto known = loop.desk->claim(campaign, user, number)) {
     world_.saw(happening_of(known->kind));
     check_freshness(loop, campaign, &*known);
+    check_store_promise(*known);
     const Told told = copy(*known);
     reply(&told);
   } else {
@@ -162,6 +164,7 @@ void Process::answered(Loop& loop, ClaimNumber number, const Answer& answer) {
   const Reply reply = std::move(found->second.reply);
   loop.waiting.erase(found);
   world_.saw(happening_of(answer.kind));
+  check_store_promise(answer);
   const Told told = copy(answer);
   reply(&told);
   life_.step();
@@ -233,6 +236,18 @@ void Process::check_freshness(const Loop& loop, std::string_view campaign, const
   if (answer && answer->kind == AnswerKind::no_campaign &&
       log_.knows_since(campaign, world_.now() - stale - post_delay_max)) {
     world_.broke("an unknown campaign is told by fresh desks only", std::string(campaign) + " was opened long ago");
+  }
+}
+
+/// promise = "store". Of a store that was removed or restored nobody can say what it once had.
+void Process::check_store_promise(const Answer& answer) {
+  if (!answer.campaign || !answer.campaign->promises_store() || tables_.lives > 0) return;
+  const auto& coupons = tables_.of(answer.campaign->id()).coupons;
+  const bool holds = answer.kind == AnswerKind::won ? std::ranges::count(coupons, answer.rank, &CouponRow::rank) == 1
+                     : answer.kind == AnswerKind::sold_out ? coupons.size() >= answer.quota
+                                                           : true;
+  if (!holds) {
+    world_.broke("with promise = store won and sold_out are told when the store has it", answer.campaign->id().str());
   }
 }
 

@@ -86,6 +86,7 @@ class Process final : private Follower {
   void post(Loop& loop, World::Call call);
   void answered(Loop& loop, ClaimNumber number, const Answer& answer);
   void check_waits(Loop& loop, std::span<const Effect> effects);
+  void check_store_promise(const Answer& answer);
   void check_freshness(const Loop& loop, std::string_view campaign, const Answer* answer);
   void tick(std::size_t desk);
   void close_due();
@@ -98,6 +99,7 @@ class Process final : private Follower {
   World& world_;
   const DeskLimits limits_;
   const Log& log_;
+  Tables& tables_;
   const std::uint32_t node_;
   const std::function<void()> on_crash_;
   Life life_;

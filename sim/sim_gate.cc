@@ -1,9 +1,5 @@
 #include "sim/sim_gate.h"
 
-#include <memory>
-
-#include "base/mutant.h"
-
 namespace firstcome::sim {
 
 void Filter::arrive(const CampaignId& campaign, std::uint32_t side) {
@@ -32,33 +28,25 @@ void Filter::arrive(const CampaignId& campaign, std::uint32_t side) {
 }
 
 Admission Filter::admit(const User& user, std::uint32_t places) {
-  PerCampaign& here = (*here_)[campaign_];
-  // As the time of Redis' clock: never twice the same.
-  if (here.generation == 0) here = {.generation = static_cast<std::uint64_t>(world_.now()) + 1, .limit = places};
-  if (here.users.contains(user)) return Admission::again;
-  if (here.count >= here.limit) return Admission::full;
-  ++here.count;
-  here.users.insert(user);
-  return Admission::in;
+  return (*here_)[campaign_].memory.admit(user, places, static_cast<std::uint64_t>(world_.now()) + 1);
 }
 
 std::uint64_t Filter::widen(std::uint64_t generation, std::uint32_t places) {
   const auto found = here_->find(campaign_);
   if (found == here_->end()) return 0;
-  PerCampaign& here = found->second;
-  if (here.generation != generation && !mutant(Mutant::widen_without_generation)) return here.generation;
-  here.limit = here.count + places;
-  ++here.generation;
-  if (!here.raised.insert(generation).second) {
-    world_.broke("of those who widen one generation only the first raises the gate's limit", campaign_.str());
+  auto& [memory, raised] = found->second;
+  if (memory.widen(generation, places)) {
+    world_.saw(Happening::gate_widened);
+    if (!raised.insert(generation).second) {
+      world_.broke("of those who widen one generation only the first raises the gate's limit", campaign_.str());
+    }
   }
-  world_.saw(Happening::gate_widened);
-  return here.generation;
+  return memory.generation;
 }
 
 std::uint64_t Filter::generation() const {
   const auto found = here_->find(campaign_);
-  return found == here_->end() ? 0 : found->second.generation;
+  return found == here_->end() ? 0 : found->second.memory.generation;
 }
 
 Result<void> SimGate::ask(const CampaignId& campaign, const User& user, std::uint32_t places, AskNumber number) {
@@ -85,6 +73,7 @@ void SimGate::send() {
 
 /// The call runs, whatever became of who sent it.
 void SimGate::reach(const CampaignId& campaign, const Batch& batch) {
+  if (is_gone()) return world_.saw(Happening::gate_gone);
   filter_.arrive(campaign, side_);
   const bool lies_full = world_.strikes(Happening::gate_lies_full);
   const bool lies_in = !lies_full && world_.strikes(Happening::gate_lies_in);
@@ -122,6 +111,7 @@ void SimGate::give_up(const CampaignId& campaign, std::vector<Ask> asks) {
 void SimGate::widen(const CampaignId& campaign, std::uint64_t generation, std::uint32_t places) {
   if (world_.strikes(Happening::gate_ask_lost)) return;
   world_.after(network(), [this, campaign, generation, places] {
+    if (is_gone()) return;
     filter_.arrive(campaign, side_);
     answer(campaign, filter_.widen(generation, places), {}, network());
   });

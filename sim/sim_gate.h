@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "gate/gate.h"
+#include "sim/gate_memory.h"
 #include "sim/life.h"
 #include "sim/plan.h"
 
@@ -30,10 +31,7 @@ class Filter {
 
  private:
   struct PerCampaign {
-    std::uint64_t generation = 0;
-    std::uint32_t limit = 0;
-    std::uint32_t count = 0;
-    std::set<User> users;
+    GateMemory memory;
     std::set<std::uint64_t> raised;  // generations whose limit was raised
   };
   using Memory = std::map<CampaignId, PerCampaign>;
@@ -70,6 +68,7 @@ class SimGate final : public Gate {
   void reach(const CampaignId& campaign, const Batch& batch);
   void answer(const CampaignId& campaign, std::uint64_t generation, std::vector<GateAnswer> answers, Micros after);
   void give_up(const CampaignId& campaign, std::vector<Ask> asks);
+  bool is_gone() const { return plan_.gate_gone_at && world_.now() >= *plan_.gate_gone_at; }
   Micros network() { return world_.dice.between(30, 1500); }
 
   World& world_;

@@ -32,6 +32,11 @@ enum class Mutant : std::uint8_t {
   no_widen,                  ///< nobody raises the gate's limit
   widen_without_generation,  ///< everybody who saw the same generation raises it
   again_waits,               ///< `again` of the gate does not send a ticket
+  gate_waited_for,           ///< a claim does not go on without an answer of the gate
+  entry_elsewhere_counts,    ///< an entry counts in whichever partition it stands
+  catching_up_is_fresh,      ///< old entries that are shown late make a desk fresh
+  store_read_once,           ///< an issuer without work does not look whether the store still has what it wrote
+  rate_not_held_back,        ///< rows that another issuer has just written do not count against the rate
 };
 
 #ifdef FIRSTCOME_MUTANTS

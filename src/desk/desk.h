@@ -121,6 +121,8 @@ class Desk final : public GateAsker {
   const Counters& counters() const { return counters_; }
 
  private:
+  friend class DeskView;  // sim/: tells whether two desks are in the same state
+
   struct Wait {
     std::vector<ClaimNumber> claims;
     Code code{};               // of the last ticket sent

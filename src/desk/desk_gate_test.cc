@@ -448,5 +448,18 @@ TEST_F(DeskGateTest, what_a_gate_says_of_another_campaign_or_of_none_is_harmless
   EXPECT_EQ(tickets(), Users{"alice"});
 }
 
+TEST_F(DeskGateTest, a_claim_that_waits_no_longer_than_the_gate_may_take_leaves_a_ticket) {
+  make({.wait_ms_max = Millis(50), .gate_bypass_ms_max = Millis(200)});
+  open(2);
+  EXPECT_FALSE(claim("alice", 1));
+  EXPECT_TRUE(journal_.waiting.empty());
+  clock_.advance(Millis(50));
+  desk_->tick();
+  EXPECT_EQ(told(1), AnswerKind::pending);
+  ASSERT_EQ(journal_.waiting.size(), 1U) << "a gate that never answers must not keep it back";
+  commit();
+  EXPECT_EQ(claim("alice", 2)->kind, AnswerKind::won);
+}
+
 }  // namespace
 }  // namespace firstcome

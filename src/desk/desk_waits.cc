@@ -9,6 +9,7 @@ namespace firstcome {
 
 /// Says nothing about freshness: who was away catches up with old entries.
 void Desk::applied(std::span<const Effect> effects) {
+  if (mutant(Mutant::catching_up_is_fresh)) heard_at_.store(clock_.uptime(), std::memory_order_relaxed);
   // Effects of one campaign mostly come in a row: its room is looked for once.
   const Campaign* campaign = nullptr;
   Room* room = nullptr;
@@ -167,8 +168,8 @@ void Desk::leave(ClaimNumber number) {
   drop_if_empty(left.campaign);
 }
 
+/// Tickets first: a claim whose time is over together with that of the gate, or of its ticket, leaves one behind.
 void Desk::tick() {
-  end_claims();
   end_asks();
   end_flights();
   std::vector<const Campaign*> campaigns;
@@ -178,6 +179,7 @@ void Desk::tick() {
     send_queued(room);
     drop_if_empty(campaign);
   }
+  end_claims();
   flush();
 }
 

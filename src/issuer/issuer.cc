@@ -75,7 +75,7 @@ Uptime Issuer::step() {
     if (std::ranges::any_of(courses_, [](const Course& course) { return !course.parked_ranks.empty(); })) {
       in_step_with_store_ = false;
     }
-    if (now >= read_due_) in_step_with_store_ = false;
+    if (now >= read_due_ && !mutant(Mutant::store_read_once)) in_step_with_store_ = false;
     if (*held != at_work_ || lapsed) {
       in_step_with_store_ = false;
       others_wrote_ = true;
@@ -146,7 +146,7 @@ Result<void> Issuer::read_store() {
     std::ranges::sort(course.parked_ranks);
     course.stopped = course.parked_ranks.size() > settings_.parked_max;
   }
-  if (std::exchange(others_wrote_, false)) hold_back();
+  if (std::exchange(others_wrote_, false) && !mutant(Mutant::rate_not_held_back)) hold_back();
   in_step_with_store_ = true;
   read_due_ = clock_.uptime() + read_every;
   return {};

@@ -61,7 +61,8 @@ Effect Standings::apply(const Shown& shown) {
       installed_.store(true, std::memory_order_release);
       effect.kind = EffectKind::installed;
     }
-  } else if (partition_of(campaign_of(shown.entry), installation_.partitions) != shown.partition) {
+  } else if (partition_of(campaign_of(shown.entry), installation_.partitions) != shown.partition &&
+             !mutant(Mutant::entry_elsewhere_counts)) {
     // Elsewhere than where everybody looks for it.
   } else if (const auto* opened = std::get_if<Opened>(&shown.entry)) {
     effect = open(*opened, shown);
