@@ -71,8 +71,9 @@ Result<void> KafkaJournal::start(Follower& follower) {
     if (auto read = reader_.read(Millis(100), messages_); !read) return read;
     if (!messages_.empty()) until = options_.clock.uptime() + start_ms_max;
     if (options_.clock.uptime() >= until) {
-      return fail(FaultKind::timed_out,
-                  fmt::format("read topic {}: its end is known, but no messages come", options_.place.topic));
+      return fail(reader_.refusal().value_or(
+          Fault{FaultKind::timed_out,
+                fmt::format("read topic {}: its end is known, but no messages come", options_.place.topic)}));
     }
     show(messages_);
   }
@@ -99,14 +100,23 @@ void KafkaJournal::run() {
 /// False: the journal is lost.
 bool KafkaJournal::step(Millis wait) {
   messages_.clear();
-  if (auto read = reader_.read(wait, messages_); !read) {
-    lose(read.error());
-    return false;
+  if (is_trusted(wait)) {
+    if (auto read = reader_.read(wait, messages_); !read) {
+      lose(read.error());
+      return false;
+    }
+    show(messages_);
   }
-  show(messages_);
   tell_failed();
   hear();
   return !lost_;
+}
+
+/// While the topic may be another one than it was, nothing is read from it.
+bool KafkaJournal::is_trusted(Millis wait) {
+  std::unique_lock lock(watch_mutex_);
+  refusal_ = reader_.refusal();
+  return trusts_.wait_for(lock, wait, [this] { return !is_suspicious_; });
 }
 
 void KafkaJournal::show(std::span<KafkaReader::Read> read) {
@@ -189,7 +199,7 @@ void KafkaJournal::lose(const Fault& fault) {
 }
 
 /// Is the topic still the one that was read, and as it must be? False: not known to be.
-bool KafkaJournal::check(bool is_suspicious) {
+bool KafkaJournal::check() {
   auto fits = check_topic(options_.place, admin_);
   if (fits) fits = reader_.check_begin();
   std::lock_guard lock(watch_mutex_);
@@ -204,7 +214,7 @@ bool KafkaJournal::check(bool is_suspicious) {
   }
   if (fault.kind == FaultKind::corrupt) loss_ = fault;
   // Who does not say it again was as it must be a minute ago.
-  if (fault.retryable()) return !is_suspicious;
+  if (fault.retryable()) return !is_suspicious_;
   trouble_ = fault;
   look_.reset();
   return false;
@@ -212,29 +222,33 @@ bool KafkaJournal::check(bool is_suspicious) {
 
 void KafkaJournal::watch() {
   Uptime check_due = options_.clock.uptime() + options_.check_every;
-  bool is_suspicious = false;  // the brokers were away, or something is wrong: nothing is heard before it was checked
   std::unique_lock lock(watch_mutex_);
   while (watching_) {
     watch_wakes_.wait_for(lock, look_every, [this] { return !watching_; });
     if (!watching_) return;
     const KafkaReader::Ends read_before = read_;
+    const bool was_suspicious = is_suspicious_;
     lock.unlock();
-    const Time asked = options_.clock.now();
+    Time asked = options_.clock.now();
     auto ends = reader_.ends(answer_ms_max);
-    if (!ends) {
-      is_suspicious = true;
-    } else if (is_suspicious || options_.clock.uptime() >= check_due) {
-      is_suspicious = !check(is_suspicious);
+    bool fits = !was_suspicious;
+    if (ends && (was_suspicious || options_.clock.uptime() >= check_due)) {
+      fits = check();
       check_due = options_.clock.uptime() + options_.check_every;
+      asked = options_.clock.now();  // what was asked before the check is old
+      ends = reader_.ends(answer_ms_max);
     }
     lock.lock();
-    if (!ends || is_suspicious) continue;
-    looked_at_ = options_.clock.uptime();
+    is_suspicious_ = !ends || !fits;
+    trusts_.notify_all();
+    if (ends) looked_at_ = options_.clock.uptime();
+    if (is_suspicious_) continue;
     lag_ = 0;
     for (const auto& [partition, end] : *ends) {
       lag_ += static_cast<std::uint64_t>(std::max<std::int64_t>(end - read_.at(partition), 0));
     }
-    look_ = Look{.asked = asked, .read_before = read_before, .ends = std::move(*ends)};
+    // One that waits to be reached stays: else whoever is always a little behind would never be told.
+    if (!look_) look_ = Look{.asked = asked, .read_before = read_before, .ends = std::move(*ends)};
   }
 }
 
@@ -253,7 +267,7 @@ void KafkaJournal::stop() {
 
 std::optional<Fault> KafkaJournal::trouble() const {
   std::lock_guard lock(watch_mutex_);
-  return trouble_;
+  return trouble_ ? trouble_ : refusal_;
 }
 
 Journal::Stats KafkaJournal::stats() const {

@@ -28,8 +28,9 @@ namespace firstcome {
 ///              after `append_ms_max` is given up: told as failed if it cannot have been written, else neither. Where
 ///              the producer breaks, another one takes its place, and the tickets without a report are sent once more;
 ///              an operator's entry is not.
-///   Fails      a topic that does not keep the promises is refused at the start. Afterwards, trouble() tells, and the
-///              journal is not heard until it is mended. Where an entry that was shown is gone, another topic stands in
+///   Fails      a topic that does not keep the promises is refused at the start. Afterwards, trouble() tells, and
+///   nothing
+///              is shown or heard until it is mended. Where an entry that was shown is gone, another topic stands in
 ///              its place, or an entry cannot be read, on_journal_lost() ends the process: this node must not answer
 ///              from a journal that is not that of the others.
 class KafkaJournal final : public Journal {
@@ -86,6 +87,7 @@ class KafkaJournal final : public Journal {
   // On the journal's thread.
   void run();
   bool step(Millis wait);
+  bool is_trusted(Millis wait);
   void show(std::span<KafkaReader::Read> read);
   void learn_offset(Millis least, Millis most);
   Millis offset() const;
@@ -96,7 +98,7 @@ class KafkaJournal final : public Journal {
 
   // On the watching thread.
   void watch();
-  bool check(bool is_suspicious);
+  bool check();
 
   const Options options_;
   const std::uint64_t node_;  // in the keys of our messages
@@ -111,6 +113,9 @@ class KafkaJournal final : public Journal {
   KafkaReader::Ends read_;  // up to where, as the watching thread may know it
   std::optional<Look> look_;
   std::optional<Fault> loss_, trouble_;  // what the last check of the topic found
+  std::optional<Fault> refusal_;         // of brokers that give us no messages
+  bool is_suspicious_ = false;  // the brokers were away, or something is wrong: checked before anything is read
+  std::condition_variable trusts_;
   bool watching_ = false;
   Uptime looked_at_{};
   std::uint64_t lag_ = 0;

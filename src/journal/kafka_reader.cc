@@ -39,8 +39,8 @@ Result<std::optional<Entry>> first_entry(const KafkaPlace& place, kafka::Consume
   SystemClock clock;
   for (const Uptime until = clock.uptime() + message_ms_max; !first && !fault && consumer.reached(partition) < end;) {
     if (clock.uptime() >= until) {
-      return fail(FaultKind::timed_out,
-                  fmt::format("read the first entry of {} [{}]: no answer", place.topic, partition));
+      return fail(consumer.refusal().value_or(Fault{
+          FaultKind::timed_out, fmt::format("read the first entry of {} [{}]: no answer", place.topic, partition)}));
     }
     auto polled = consumer.poll(Millis(100), 1, [&](const kafka::Message& message) {
       if (first || fault) return;
@@ -133,11 +133,15 @@ Result<void> KafkaReader::take(const kafka::Message& message, std::vector<Read>&
     ++skipped_;
     return {};
   }
+  if (!message.stamped_by_broker && installed_[message.partition]) {
+    ++skipped_;
+    return {};
+  }
   if (!message.stamped_by_broker) {
     return fail(FaultKind::misconfigured,
                 where() +
                     " has a client's stamp, not the broker's: the topic was without "
-                    "message.timestamp.type=LogAppendTime when it was written, and cannot be a journal");
+                    "message.timestamp.type=LogAppendTime when it was made, and cannot be a journal");
   }
   if (!installed_[message.partition]) {
     const auto* const installation = std::get_if<Installation>(&**entry);
@@ -197,9 +201,11 @@ Result<void> KafkaReader::check_ends(const Ends& read_before, const Ends& ends) 
 }
 
 Result<void> KafkaReader::check_begin() const {
-  auto now = find_installations(place_, 1);
+  auto consumer = kafka::Consumer::open(place_.access, place_.topic);
+  if (!consumer) return fail(consumer.error());
+  auto now = first_entry(place_, *consumer, 0);
   if (!now) return fail(now.error());
-  if (now->empty() || now->begin()->second != installation_) {
+  if (*now != std::optional<Entry>(installation_)) {
     return damaged(place_, 0, 0, "the first entry is another one than before: the topic was deleted and made anew");
   }
   return {};
@@ -219,7 +225,8 @@ Result<void> read_kafka_journal(const KafkaPlace& place, const std::function<voi
     if (auto done = reader->read(Millis(100), read); !done) return done;
     if (!read.empty()) until = clock.uptime() + message_ms_max;
     if (clock.uptime() >= until) {
-      return fail(FaultKind::timed_out, fmt::format("read topic {}: no more messages came", place.topic));
+      return fail(reader->refusal().value_or(
+          Fault{FaultKind::timed_out, fmt::format("read topic {}: no more messages came", place.topic)}));
     }
     batch.clear();
     for (auto& one : read) batch.push_back(std::move(one.shown));

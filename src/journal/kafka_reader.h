@@ -26,11 +26,11 @@ struct KafkaKey {
 /// Reads a topic as a journal: every entry of every partition from the first one on.
 ///
 ///   Position   the offset + 1.
-///   Skipped    a message that is no entry of ours, wherever it stands; counted.
+///   Skipped    a message that is no entry of ours, wherever it stands, or that has a client's stamp, which is nobody's
+///              time: so it is for everybody who reads it. Counted.
 ///   Fails      corrupt: a damaged entry, an offset that is gone, a first entry that is no installation, or one of
-///   another
-///              installation than partition 0's. misconfigured: an entry of a newer firstcome; a stamp that is not the
-///              broker's.
+///              another installation than partition 0's. misconfigured: an entry of a newer firstcome; an installation
+///              with a client's stamp.
 ///   Threads    one at a time; ends() from another one too.
 class KafkaReader {
  public:
@@ -58,8 +58,11 @@ class KafkaReader {
   /// What had been read before its end was asked for must be there; else the topic was cut, or made anew.
   Result<void> check_ends(const Ends& read_before, const Ends& ends) const;
 
-  /// Are the first entries still those that were read? A topic that was deleted and made anew has others.
+  /// Is the first entry still the one that was read? A topic that was deleted and made anew has another one.
   Result<void> check_begin() const;
+
+  /// Why nothing comes, if a broker refuses to give it.
+  std::optional<Fault> refusal() const { return consumer_.refusal(); }
 
   std::uint64_t skipped() const { return skipped_; }
 

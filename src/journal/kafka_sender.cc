@@ -170,7 +170,8 @@ void KafkaSender::settle(const kafka::Producer::Report& report) {
   if (report.delivery == kafka::Delivery::done) return;  // it is answered when it is seen
   const auto found = pending_.find(report.number);
   if (found == pending_.end()) return;
-  if (replacing_ && found->second.is_ticket && !found->second.sent_twice) {
+  // The reports of a producer that broke may come before we see that it did.
+  if ((replacing_ || producer_->fatal()) && found->second.is_ticket && !found->second.sent_twice) {
     found->second.sent_twice = true;
     again_.emplace_back(report.partition, Message{.number = report.number,
                                                   .until = options_.clock.uptime() + options_.append_ms_max / 2,

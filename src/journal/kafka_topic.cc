@@ -146,7 +146,10 @@ Result<std::string> make_topic(const KafkaPlace& place, const NewTopic& wanted, 
     if (!brokers) return fail(brokers.error());
     const std::uint32_t replication = wanted.replication.value_or(std::min(*brokers, replication_wanted));
     auto made = admin->create(place.topic, wanted.partitions, replication, config_of(replication), made_ms_max);
-    if (!made) return fail(made.error());
+    if (!made) {  // or somebody else makes it this very moment
+      there = admin->describe(place.topic, answer_ms_max);
+      if (!there || !*there) return fail(made.error());
+    }
   }
   auto topic = await_topic(place, *admin);
   if (!topic) return fail(topic.error());
@@ -156,12 +159,17 @@ Result<std::string> make_topic(const KafkaPlace& place, const NewTopic& wanted, 
   // What is there already says how many partitions count; with nothing there, it is as wanted.
   auto installed = ask_until_known([&] { return find_installations(place, wanted.partitions); });
   if (!installed) return fail(installed.error());
-  Installation installation{.id = {}, .partitions = wanted.partitions};
   if (installed->empty()) {
-    for (auto& byte : installation.id) byte = static_cast<std::uint8_t>(random.next());
-  } else {
-    installation = installed->begin()->second;
+    Installation drawn{.id = {}, .partitions = wanted.partitions};
+    for (auto& byte : drawn.id) byte = static_cast<std::uint8_t>(random.next());
+    if (auto done = install(place, 0, drawn); !done) return fail(done.error());
+    // Of two who do this at once, the first in partition 0 is the one.
+    installed = ask_until_known([&] { return find_installations(place, 1); });
+    if (!installed) return fail(installed.error());
+    if (installed->empty())
+      return fail(FaultKind::timed_out, "the installation is not there yet: run the command again");
   }
+  const Installation installation = installed->begin()->second;
   for (std::uint32_t partition = 0; partition < installation.partitions; ++partition) {
     if (installed->contains(partition)) continue;
     if (auto done = install(place, partition, installation); !done) return fail(done.error());

@@ -10,7 +10,9 @@
 #include <array>
 #include <atomic>
 #include <cstring>
+#include <future>
 #include <mutex>
+#include <thread>
 
 #include "base/log.h"
 
@@ -22,6 +24,7 @@ using std::chrono::milliseconds;
 constexpr Millis reconnect_first{50}, reconnect_most{1000};
 constexpr Millis request_ms_max{3000};  // an answer of a broker; a half-open link is cut then
 constexpr Millis connect_ms_max{3000};
+constexpr Millis end_ms_max{5000};
 
 struct FreeConf {
   void operator()(rd_kafka_conf_t* conf) const { rd_kafka_conf_destroy(conf); }
@@ -168,10 +171,6 @@ Result<Conf> conf_of(const Access& access, Told& told) {
   for (const auto& option : access.options) {
     const auto equals = option.find('=');
     const std::string key = option.substr(0, equals);
-    if (key.ends_with("password")) {
-      return fail(FaultKind::misconfigured,
-                  "journal_options: " + key + " is a secret: put it into journal_password_file");
-    }
     if (auto done = set(conf.get(), key.c_str(), option.substr(equals + 1)); !done) return fail(done.error());
   }
   if (!access.password.empty()) {
@@ -197,6 +196,21 @@ std::span<const std::uint8_t> bytes_of(const void* bytes, std::size_t size) {
   return {static_cast<const std::uint8_t*>(bytes), bytes ? size : 0};
 }
 
+/// librdkafka 2.0.2 waits for ever for a consumer whose topic was deleted: then it is left behind, for the process
+/// ends.
+void end_consumer(rd_kafka_t* client) {
+  std::promise<void> is_over;
+  auto over = is_over.get_future();
+  std::thread ender([client, is_over = std::move(is_over)]() mutable {
+    rd_kafka_consumer_close(client);
+    rd_kafka_destroy(client);
+    is_over.set_value();
+  });
+  if (over.wait_for(end_ms_max) == std::future_status::ready) return ender.join();
+  log::warn("the Kafka client does not end, and is left behind: was the topic deleted?");
+  ender.detach();
+}
+
 }  // namespace
 
 // --- Consumer ---
@@ -207,13 +221,13 @@ struct Consumer::Parts {
   rd_kafka_t* client = nullptr;
   Queue queue;
   std::map<std::uint32_t, std::int64_t> reached;
+  std::optional<Fault> refusal;
   std::vector<rd_kafka_message_t*> batch;
 
   ~Parts() {
     queue.reset();
     if (!client) return;
-    rd_kafka_consumer_close(client);
-    rd_kafka_destroy(client);
+    end_consumer(client);
   }
   Result<std::size_t> take_one(rd_kafka_message_t& message, const std::function<void(const Message&)>& take);
 };
@@ -235,6 +249,7 @@ Result<Consumer> Consumer::open(const Access& access, const std::string& topic) 
       {"auto.offset.reset", "error"},  // an offset that is not there is a lost journal, and not the newest message
       {"enable.partition.eof", "true"},
       {"check.crcs", "true"},
+      {"max.poll.interval.ms", "86400000"},  // who does not read for a while is no dead member of a group
       {"allow.auto.create.topics", "false"},
       {"fetch.error.backoff.ms", "50"},
       {"fetch.wait.max.ms", "250"},
@@ -275,10 +290,13 @@ Result<std::size_t> Consumer::Parts::take_one(rd_kafka_message_t& message,
     return 0;
   }
   if (message.err) {
+    if (message.partition < 0) return 0;  // of the group, whose rights we do not need
     Fault fault = told.troubles.fault(fmt::format("read {} [{}]", topic, message.partition), message.err);
-    if (fault.kind == FaultKind::corrupt || fault.kind == FaultKind::misconfigured) return fail(std::move(fault));
-    return 0;  // a broker that is away, or a leader that moves: librdkafka goes on by itself
+    if (fault.kind == FaultKind::corrupt) return fail(std::move(fault));
+    if (fault.kind == FaultKind::misconfigured) refusal = std::move(fault);
+    return 0;  // else a broker that is away, or a leader that moves: librdkafka goes on by itself
   }
+  refusal.reset();
   // librdkafka 2.0.2 may give a message again after a leader has moved.
   if (message.offset < reached[partition]) return 0;
   rd_kafka_timestamp_type_t type{};
@@ -324,6 +342,8 @@ std::int64_t Consumer::reached(std::uint32_t partition) const {
   const auto found = parts_->reached.find(partition);
   return found == parts_->reached.end() ? 0 : found->second;
 }
+
+std::optional<Fault> Consumer::refusal() const { return parts_->refusal; }
 
 Result<std::map<std::uint32_t, std::int64_t>> Consumer::ends(std::span<const std::uint32_t> partitions,
                                                              Millis longest) {
@@ -580,8 +600,13 @@ Result<std::optional<Topic>> Admin::describe(const std::string& name, Millis lon
 Result<std::map<std::string, std::string, std::less<>>> Admin::broker_config(Millis longest) {
   auto metadata = Metadata::ask(parts_->client, parts_->told.troubles, nullptr, longest);
   if (!metadata) return fail(metadata.error());
-  if ((*metadata)->broker_cnt == 0) return fail(FaultKind::unavailable, "the brokers name no broker");
-  return parts_->config(RD_KAFKA_RESOURCE_BROKER, std::to_string((*metadata)->brokers[0].id), longest);
+  Fault last{FaultKind::unavailable, "the brokers name no broker"};
+  for (int i = 0; i < (*metadata)->broker_cnt; ++i) {
+    auto config = parts_->config(RD_KAFKA_RESOURCE_BROKER, std::to_string((*metadata)->brokers[i].id), longest);
+    if (config || !config.error().retryable()) return config;
+    last = config.error();  // one that only we do not reach must not stand for all
+  }
+  return fail(std::move(last));
 }
 
 Result<void> Admin::create(const std::string& name, std::uint32_t partitions, std::uint32_t replication,

@@ -53,9 +53,12 @@ class Consumer {
   /// Waits for the next message, gives it and those that are here already to `take`, at most `messages_max`. Returns
   /// how many; 0 when none came within `wait`.
   ///
-  ///   Fails   corrupt: a message is damaged, or an assigned offset is not there (any more). Else what access gives.
-  ///           A broker that cannot be reached is no fault here: messages come when it is back.
+  ///   Fails   corrupt: a message is damaged, or an assigned offset is not there (any more). A broker that cannot be
+  ///           reached, or refuses, is no fault here: messages come when it is back, or lets us again (see refusal()).
   Result<std::size_t> poll(Millis wait, std::size_t messages_max, const std::function<void(const Message&)>& take);
+
+  /// Why no messages come, if a broker refuses to give them. For the polling thread.
+  std::optional<Fault> refusal() const;
 
   /// Up to where a partition has been read, control records too: the offset behind the last one. For the polling
   /// thread.
@@ -142,7 +145,7 @@ class Admin {
 
   Result<std::uint32_t> brokers(Millis longest);
 
-  /// The settings of one broker.
+  /// The settings of the first broker that answers.
   Result<std::map<std::string, std::string, std::less<>>> broker_config(Millis longest);
 
   /// misconfigured: it is there already, or the brokers do not let us.

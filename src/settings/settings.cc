@@ -92,7 +92,13 @@ Setting secret_file(std::string_view name, std::string_view help, std::string Se
           }};
 }
 
-/// KEY=VALUE,...
+/// Options of a library that hold a secret.
+bool is_secret(std::string_view key) {
+  constexpr std::array<std::string_view, 4> ends{"password", "secret", ".pem", "oauthbearer.config"};
+  return std::ranges::any_of(ends, [&](std::string_view end) { return key.ends_with(end); });
+}
+
+/// KEY=VALUE,... Errors do not repeat what may be a piece of a secret.
 Setting listed(std::string_view name, std::string_view value, std::string_view help,
                std::vector<std::string> Settings::* member) {
   return {name, value, help,
@@ -101,7 +107,14 @@ Setting listed(std::string_view name, std::string_view value, std::string_view h
             for (const auto part : split(given, ',')) {
               const auto equals = part.find('=');
               if (equals == 0 || equals == std::string_view::npos) {
-                return fail(FaultKind::misconfigured, fmt::format("\"{}\" is not {}", part, value));
+                return fail(FaultKind::misconfigured, fmt::format("write {}; a value holds no comma", value));
+              }
+              if (const auto key = part.substr(0, equals); is_secret(key)) {
+                return fail(FaultKind::misconfigured,
+                            fmt::format("{} is a secret, and would be shown: a password of SASL goes into "
+                                        "journal_password_file, a key into a file without a password that only this "
+                                        "user may read (ssl.key.location)",
+                                        key));
               }
               list.emplace_back(part);
             }

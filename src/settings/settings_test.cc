@@ -53,6 +53,17 @@ TEST_F(SettingsTest, a_mistake_in_a_file_is_named_with_line_column_and_the_neare
   EXPECT_EQ(fault("admin_token = \"hunter2\"\n").find("hunter2"), std::string::npos) << "no secret in an error";
 }
 
+TEST_F(SettingsTest, a_secret_among_the_journals_options_is_refused_and_not_repeated) {
+  for (const std::string key : {"sasl.password", "ssl.key.password", "ssl.keystore.password", "ssl.key.pem",
+                                "sasl.oauthbearer.client.secret", "sasl.oauthbearer.config"}) {
+    const auto said = fault("journal_options = [\"security.protocol=ssl\", \"" + key + "=hunter2\"]\n");
+    EXPECT_NE(said.find(key + " is a secret"), std::string::npos) << said;
+    EXPECT_EQ(said.find("hunter2"), std::string::npos) << said;
+  }
+  EXPECT_EQ(fault("journal_options = [\"sasl.username=x\", \"hunter2\"]\n").find("hunter2"), std::string::npos);
+  EXPECT_EQ(fault("journal_options = [\"ssl.ca.location=ca.pem\"]\n"), "no fault");
+}
+
 TEST_F(SettingsTest, a_rate_keeps_all_its_digits) {
   const auto loaded = load_settings(file("issue_rate = 2500.125\nissue_rate_total = 1234567.5\n"), {}, {});
   ASSERT_TRUE(loaded) << loaded.error().what;
