@@ -209,8 +209,9 @@ void Server::Parts::start_issuing(std::uint32_t author) {
                                                    .author = author,
                                                    .issue_rate = settings.issue_rate,
                                                    .issue_rate_total = settings.issue_rate_total,
-                                                   .parked_max = settings.parked_max});
-  news->add({[this](const Effects&) { issuer_thread->prod(); }, {}, {}});
+                                                   .parked_max = settings.parked_max,
+                                                   .is_alone = settings.role == "all"});
+  news->add({[this](const Effects&) { issuer_thread->prod(); }, [this](Time) { issuer->heard(); }, {}});
 }
 
 void Server::Parts::go_live() {

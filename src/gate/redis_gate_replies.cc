@@ -102,6 +102,7 @@ void RedisGate::redirect(RedisNode& node, RedisCall call, const RedisError& erro
   }
   const std::string host = redirected_host(error.server, node.host());
   call.is_asking = error.remedy == RedisRemedy::follow_once;
+  call.was_missing = false;  // of that server, not of the next
   if (!call.is_asking) scout_->look();
   if (host.empty() || ++call.hops > hops_max) return failed(node, std::move(call), error.fault);
   counters_.redirects.fetch_add(1, std::memory_order_relaxed);

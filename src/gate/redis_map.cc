@@ -1,6 +1,7 @@
 #include "gate/redis_map.h"
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 
 namespace firstcome {
@@ -11,6 +12,13 @@ std::string_view host_part(std::string_view host_and_port) { return host_and_por
 std::optional<std::uint16_t> number_in(const RedisValue& value, std::int64_t most) {
   if (!value.is(RedisValue::Kind::number) || value.number < 0 || value.number > most) return {};
   return static_cast<std::uint16_t>(value.number);
+}
+
+/// A server may answer anything, and its word becomes an address.
+bool is_port(std::string_view text) {
+  std::uint16_t port = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  return error == std::errc() && end == text.data() + text.size() && port > 0;
 }
 
 }  // namespace
@@ -89,7 +97,9 @@ Result<RedisMap> map_of_master(const RedisValue& reply) {
   }
   const bool is_address = reply.is(RedisValue::Kind::list) && reply.list.size() == 2 &&
                           reply.list[0].is(RedisValue::Kind::text) && reply.list[1].is(RedisValue::Kind::text);
-  if (!is_address) return fail(FaultKind::corrupt, "a sentinel answered something else than an address");
+  if (!is_address || !is_port(reply.list[1].text)) {
+    return fail(FaultKind::corrupt, "a sentinel answered something else than an address");
+  }
   return RedisMap(redis_host(reply.list[0].text, reply.list[1].text));
 }
 
@@ -120,6 +130,7 @@ std::string redirected_host(std::string_view server, std::string_view asked) {
   const auto colon = server.rfind(':');
   if (colon == std::string_view::npos) return {};
   const auto host = server.substr(0, colon), port = server.substr(colon + 1);
+  if (!is_port(port)) return {};
   return host.empty() || host == "?" ? std::string(host_part(asked)) + ":" + std::string(port) : redis_host(host, port);
 }
 

@@ -134,6 +134,7 @@ TEST(RedisMap, is_read_from_a_sentinel) {
   EXPECT_EQ(map_of_master(read("*2\r\n$3\r\n::1\r\n$4\r\n6379\r\n"))->host_of(77), "[::1]:6379");
   EXPECT_EQ(map_of_master(read("*-1\r\n")).error().kind, FaultKind::misconfigured);
   EXPECT_EQ(map_of_master(read("*1\r\n$1\r\nx\r\n")).error().kind, FaultKind::corrupt);
+  EXPECT_EQ(map_of_master(read("*2\r\n$1\r\nx\r\n$5\r\n99999\r\n")).error().kind, FaultKind::corrupt);
   EXPECT_TRUE(*is_primary(read("*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n")));
   EXPECT_FALSE(*is_primary(read("*2\r\n$5\r\nslave\r\n:0\r\n")));
   EXPECT_EQ(is_primary(read("+master\r\n")).error().kind, FaultKind::corrupt);
@@ -145,6 +146,10 @@ TEST(RedisMap, follows_redirections) {
   EXPECT_EQ(redirected_host("?:6381", "10.0.0.1:7000"), "10.0.0.1:6381");
   EXPECT_EQ(redirected_host("::2:6381", "10.0.0.1:7000"), "[::2]:6381");
   EXPECT_EQ(redirected_host("", "10.0.0.1:7000"), "");
+  for (const char* nowhere :
+       {"10.0.0.1:", "10.0.0.1:x", "10.0.0.1:6381@16381", "10.0.0.1:0", "10.0.0.1:65536", ":-1"}) {
+    EXPECT_EQ(redirected_host(nowhere, "10.0.0.1:7000"), "") << nowhere;
+  }
 }
 
 TEST(RedisMemory, is_evicted_by_any_policy_but_one) {

@@ -53,7 +53,11 @@ void Issuer::Course::keep(Course& before) {
   issued_again = before.issued_again;
 }
 
-Result<void> Issuer::check() { return read_store(); }
+Result<void> Issuer::check() {
+  auto read = read_store();
+  if (!read && read.error().retryable() && ahead_since_) return {};  // step() waits for the journal
+  return read;
+}
 
 Uptime Issuer::step() {
   const Uptime now = clock_.uptime();
@@ -132,9 +136,8 @@ Result<void> Issuer::read_store() {
   for (const Progress& row : *rows) {
     const Campaign* const campaign = standings_.find(row.campaign);
     if (!campaign) {
-      return fail(FaultKind::corrupt,
-                  "the store has coupons of campaign " + row.campaign.str() +
-                      ", which the journal does not know: the journal is older than the store; restore the newer one");
+      return ahead("the store has coupons of campaign " + row.campaign.str() +
+                   ", which the journal does not know: the journal is older than the store; restore the newer one");
     }
     if (auto followed = follow_progress(*course_of.at(campaign), row); !followed) return followed;
   }
@@ -146,10 +149,22 @@ Result<void> Issuer::read_store() {
     std::ranges::sort(course.parked_ranks);
     course.stopped = course.parked_ranks.size() > settings_.parked_max;
   }
+  ahead_since_.reset();
   if (std::exchange(others_wrote_, false) && !mutant(Mutant::rate_not_held_back)) hold_back();
   in_step_with_store_ = true;
   read_due_ = clock_.uptime() + read_every;
   return {};
+}
+
+/// Another issuer may have written what we have not read yet. It is not so when the journal was heard three times
+/// since: the first may have been asked for before, and the second may have been on its way.
+std::unexpected<Fault> Issuer::ahead(std::string what) {
+  constexpr std::uint64_t hears = 3;
+  const std::uint64_t heard = heard_;
+  if (settings_.is_alone) return fail(FaultKind::corrupt, std::move(what));
+  if (!ahead_since_) ahead_since_ = heard;
+  if (heard >= *ahead_since_ + hears) return fail(FaultKind::corrupt, std::move(what));
+  return fail(FaultKind::unavailable, "this process is behind: it waits for the journal, or: " + what);
 }
 
 /// The fold's chain at that position must be the stored one: two histories that differ anywhere before it differ there.
@@ -161,9 +176,9 @@ Result<void> Issuer::follow_progress(Course& course, const Progress& progress) {
   course.progress = progress;
   const std::string where = "campaign " + progress.campaign.str() + ", position " + std::to_string(progress.position);
   if (progress.position > standings_.position_of(*course.campaign)) {
-    return fail(FaultKind::corrupt, "the store is ahead of the journal (" + where + "; the journal ends at " +
-                                        std::to_string(standings_.position_of(*course.campaign)) +
-                                        "): this journal is older; restore the newer one");
+    return ahead("the store is ahead of the journal (" + where + "; the journal ends at " +
+                 std::to_string(standings_.position_of(*course.campaign)) +
+                 "): this journal is older; restore the newer one");
   }
   const Chain* chain = nullptr;
   if (rank > 0 && winners[rank - 1].position == progress.position) chain = &winners[rank - 1].chain;
@@ -285,7 +300,8 @@ void Issuer::write(Course& course, const Batch& made) {
   const double took = std::chrono::duration<double>(clock_.uptime() - before).count();
   counters_.commit_seconds.store(counters_.commit_seconds.load() + took);
   if (!outcome) {
-    spend(course, rows_of(made));  // it may have been written
+    spend(course, rows_of(made));                                   // it may have been written
+    others_wrote_ |= outcome.error().kind == FaultKind::timed_out;  // or be written later, whenever
     if (mutant(Mutant::fault_parks)) return refused(course, made, outcome.error().what);
     failed(outcome.error(), "write coupons of " + made.batch.next.campaign.str());
   } else if (std::holds_alternative<FenceLost>(*outcome)) {

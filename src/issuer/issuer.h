@@ -22,6 +22,7 @@ struct IssuerSettings {
   double issue_rate = limits::issue_rate_default;  ///< of campaigns that name none; rows per second, 0: unlimited
   double issue_rate_total = limits::issue_rate_total_default;  ///< of the store, 0: unlimited
   std::size_t parked_max = limits::parked_max_default;
+  bool is_alone = true;  ///< nobody else writes into this store: what it has, and we have not read, nobody will show us
 };
 
 /// Writes what the standings owe into the store, in rank order, at a rate that the store can bear.
@@ -33,14 +34,19 @@ struct IssuerSettings {
 ///              reach the store. An operator's retry of a parked coupon counts, but does not wait.
 ///   Fails      A fault of the store is tried again with growing pauses, for ever. Only the store's closed list of row
 ///              errors parks a row; more than parked_max of them stop the campaign, with an alarm. A store of another
-///              journal, or one that is ahead of this journal, stops the issuer.
-///   Threads    one at a time; knows no thread and keeps no queue: what is owed stands in the standings.
+///              journal, or one that is ahead of this journal, stops the issuer; who is not alone waits until it has
+///              read what the journal has.
+///   Threads    one at a time, but heard() on any; knows no thread and keeps no queue: what is owed stands in the
+///   standings.
 class Issuer {
  public:
   Issuer(const Standings& standings, Store& store, Journal& journal, Clock& clock, IssuerSettings settings);
 
   /// Is this store that of this journal, and not ahead of it? Adopts a new one. misconfigured or corrupt: do not start.
   Result<void> check();
+
+  /// The journal was read up to an end that it had a moment ago.
+  void heard() { heard_.fetch_add(1); }
 
   /// Does what is due, at most one transaction, and says when it wants to be called again; sooner does no harm.
   Uptime step();
@@ -92,6 +98,7 @@ class Issuer {
 
   Result<void> read_store();
   Result<void> follow_progress(Course& course, const Progress& progress);
+  std::unexpected<Fault> ahead(std::string what);
   void hold_back();
   void find_new_campaigns();
   Course* next_course(Uptime now, Uptime& next);
@@ -123,8 +130,10 @@ class Issuer {
   Millis pause_{0};      // grows with faults in a row
   Uptime measure_due_{};
   Pace pace_of_store_;
-  bool others_wrote_ = true;    // as far as we know: not long ago, and not at our pace
-  std::deque<Course> courses_;  // in the order of the standings
+  std::atomic<std::uint64_t> heard_{0};
+  std::optional<std::uint64_t> ahead_since_;  // heard_ when the store was first seen ahead of what we have read
+  bool others_wrote_ = true;                  // as far as we know: not long ago, and not at our pace
+  std::deque<Course> courses_;                // in the order of the standings
   std::size_t turn_ = 0;
   Counters counters_;
 };

@@ -449,6 +449,32 @@ TEST_F(IssuerTest, a_store_that_was_set_back_while_nothing_was_due_is_filled_aga
   expect_dense("lunch", 3);
 }
 
+TEST_F(IssuerTest, who_is_behind_another_issuer_waits_for_the_journal_and_goes_on) {
+  open("lunch", 10);
+  win("lunch", 2);
+  start();
+  run(Millis(100));
+  Standings behind;  // as of a spare that was cut from the journal
+  behind.apply({1, clock_.now(), Installation{.id = {7}}});
+  Issuer spare(behind, store_, journal_, clock_, {.holder = "spare", .issue_rate_total = 0, .is_alone = false});
+  store_.at_work = "spare";
+  ASSERT_TRUE(spare.check());
+  const auto step = [&](int seconds) {
+    for (const Uptime end = clock_.uptime() + Millis(1000 * seconds); clock_.uptime() < end;) {
+      clock_.move_to(std::max(spare.step(), clock_.uptime() + Millis(1)));
+    }
+  };
+  step(30);
+  EXPECT_FALSE(spare.counters().stopped) << "nobody has said that the journal has no more";
+  spare.heard();
+  spare.heard();
+  step(30);
+  EXPECT_FALSE(spare.counters().stopped);
+  spare.heard();
+  step(30);
+  EXPECT_TRUE(spare.counters().stopped) << "the journal was read to its end, and the store is ahead of it";
+}
+
 TEST_F(IssuerTest, a_spare_writes_nothing_until_it_is_at_work) {
   open("lunch", 10);
   win("lunch", 3);

@@ -74,9 +74,12 @@ Error error_of(st_mysql* connection) {
   return {trouble_of(code), code, fmt::format("{} ({})", printable(mysql_error(connection)), code)};
 }
 
-// Ways to authenticate that show a server no more than it knows; caching_sha2_password of MySQL 8 encrypts with the
-// server's key where there is no TLS.
-constexpr const char* challenges = "mysql_native_password,client_ed25519,caching_sha2_password,sha256_password";
+/// Ways to authenticate that show a server no more than it knows. Those of MySQL 8 may give it the password, encrypted
+/// with whatever key it names: only to a server whose certificate was looked at.
+const char* challenges(const Server& server) {
+  return server.tls_ca.empty() ? "mysql_native_password,client_ed25519"
+                               : "mysql_native_password,client_ed25519,caching_sha2_password,sha256_password";
+}
 
 /// What a person can do about an error of a server that answers.
 std::string_view remedy(Trouble trouble) {
@@ -125,8 +128,8 @@ Fault refusal(const Server& server, const Error& error) {
     case 5010:  // whose words hold what is left of a name
       return {FaultKind::misconfigured,
               fmt::format("{}: the server asks for a way to authenticate that would show it the password: let the user "
-                          "have one of {}",
-                          server.url(), challenges)};
+                          "have one of {}{}",
+                          server.url(), challenges(server), server.tls_ca.empty() ? ", or set --store-tls-ca" : "")};
     case 3159:
       return misconfigured("the server wants TLS: set --store-tls-ca");
     case 1040:
@@ -210,7 +213,7 @@ Result<Connection> Connection::open(const Server& server) {
   set(raw, MYSQL_OPT_LOCAL_INFILE, 0U);       // no server reads our files
   MUST(mysql_options(raw, MYSQL_SET_CHARSET_NAME, "utf8mb4") == 0, "libmariadb knows utf8mb4");
   // Without it any server may ask for the password itself, and gets it, in clear.
-  MUST(mysql_optionsv(raw, MARIADB_OPT_RESTRICTED_AUTH, challenges) == 0, "libmariadb knows its plugins");
+  MUST(mysql_optionsv(raw, MARIADB_OPT_RESTRICTED_AUTH, challenges(server)) == 0, "libmariadb knows its plugins");
   if (!server.tls_ca.empty()) {
     MUST(mysql_options(raw, MYSQL_OPT_SSL_CA, server.tls_ca.c_str()) == 0, "libmariadb knows TLS");
     set(raw, MYSQL_OPT_SSL_ENFORCE, my_bool{1});
