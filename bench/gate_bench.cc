@@ -104,7 +104,7 @@ int through_the_gate(const std::string& host, HandRedis& redis, std::size_t most
 }  // namespace firstcome
 
 int main(int argc, char** argv) {
-  using namespace firstcome;
+  using namespace firstcome;  // NOLINT(google-build-using-namespace)
   if (argc != 2) {
     fmt::print(stderr, "gate_bench HOST:PORT\n");
     return 2;

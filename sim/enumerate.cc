@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <ranges>
 #include <unordered_map>
 #include <utility>
 
@@ -107,7 +108,7 @@ class Search {
       return tell_lasso(at);
     }
     std::uint32_t left = states_[at].settling;
-    for (auto one = way.rbegin(); one != way.rend(); ++one) states_[*one].settling = ++left;
+    for (const std::uint32_t one : std::views::reverse(way)) states_[one].settling = ++left;
     found_.levels.back().settling = std::max<std::uint64_t>(found_.levels.back().settling, left);
   }
 

@@ -137,8 +137,10 @@ struct TinyWorld::Api {
 TinyWorld::TinyWorld(const TinySize& size) : size_(size), truth_(0, 1), people_(users_in_all), apis_(apis_in_all) {
   write(Installation{.id = {7}});
   write(Opened{.campaign = lunch, .name = {}, .quota = quota});
-  for (std::uint8_t api = 0; api < apis_.size(); ++api) start(api);
+  for (std::uint8_t api = 0; api < api_count(); ++api) start(api);
 }
+
+std::uint8_t TinyWorld::user_count() const { return static_cast<std::uint8_t>(people_.size()); }
 
 TinyWorld::~TinyWorld() = default;
 
@@ -191,7 +193,7 @@ void TinyWorld::ask(std::uint8_t user, std::uint8_t number) {
 }
 
 void TinyWorld::delivered(std::uint8_t api, ClaimNumber claim, const Answer& answer) {
-  for (std::uint8_t user = 0; user < people_.size(); ++user) {
+  for (std::uint8_t user = 0; user < user_count(); ++user) {
     const Person& person = people_[user];
     if (person.state == Person::State::waits && person.api == api && person.claim == claim)
       return answered(user, answer);
@@ -239,7 +241,7 @@ std::vector<std::size_t> TinyWorld::messages_in_order(bool in_mirror) const {
 std::vector<Step> TinyWorld::steps() const {
   using enum Step::Kind;
   std::vector<Step> steps;
-  for (std::uint8_t api = 0; api < apis_.size(); ++api) {
+  for (std::uint8_t api = 0; api < api_count(); ++api) {
     if (apis_[api]->applied < log_.size()) steps.push_back({show, 0, api});
   }
   const auto order = messages_in_order();
@@ -247,8 +249,8 @@ std::vector<Step> TinyWorld::steps() const {
     if (can_arrive(network_[message])) steps.push_back({deliver, static_cast<std::uint8_t>(message), 0});
   }
   // The last user asks anywhere, the others at an api of their own; first where the fair scheduler sends them.
-  for (std::uint8_t far = 0; far < apis_.size(); ++far) {
-    for (std::uint8_t user = 0; user < people_.size() && tickets_under_way() < size_.tickets_max; ++user) {
+  for (std::uint8_t far = 0; far < api_count(); ++far) {
+    for (std::uint8_t user = 0; user < user_count() && tickets_under_way() < size_.tickets_max; ++user) {
       const auto api = static_cast<std::uint8_t>((user + far) % apis_.size());
       const bool goes_there = far == 0 || user + 1U == people_.size();
       if (people_[user].state == Person::State::asks && goes_there) steps.push_back({Step::Kind::ask, user, api});
@@ -257,7 +259,7 @@ std::vector<Step> TinyWorld::steps() const {
   if (is_done()) return steps;
   if (is_quiet()) {
     steps.push_back({long_tick, 0, 0});
-    for (std::uint8_t api = 0; api < apis_.size(); ++api) steps.push_back({tick, 0, api});
+    for (std::uint8_t api = 0; api < api_count(); ++api) steps.push_back({tick, 0, api});
   }
   if (faults_ < size_.faults) add_faults(steps);
   return steps;
@@ -265,7 +267,7 @@ std::vector<Step> TinyWorld::steps() const {
 
 void TinyWorld::add_faults(std::vector<Step>& steps) const {
   using enum Step::Kind;
-  for (std::uint8_t api = 0; api < apis_.size(); ++api) {
+  for (std::uint8_t api = 0; api < api_count(); ++api) {
     steps.push_back({crash, 0, api});
     steps.push_back({crash_sent, 0, api});
     if (!is_quiet()) {
@@ -283,7 +285,7 @@ void TinyWorld::add_faults(std::vector<Step>& steps) const {
     if (is_ticket && can_arrive(network_[message])) steps.push_back({twice, static_cast<std::uint8_t>(message), 0});
   }
   const bool one_left = std::ranges::count(people_, Person::State::left, &Person::state) > 0;
-  for (std::uint8_t user = 0; user < people_.size(); ++user) {
+  for (std::uint8_t user = 0; user < user_count(); ++user) {
     if (people_[user].state == Person::State::waits) steps.push_back({hang_up, user, 0});
     if (people_[user].state < Person::State::left && !one_left) steps.push_back({leave, user, 0});
   }
@@ -407,7 +409,7 @@ std::uint64_t TinyWorld::state(bool in_mirror) const {
   const auto& winners = truth_.find(lunch)->winners();
   for (std::uint32_t i = 0; i < winners.size(); ++i) out(who(winners[i].user()));
   out(255);
-  for (std::uint8_t user = 0; user < people_.size(); ++user) {
+  for (std::uint8_t user = 0; user < user_count(); ++user) {
     const Person& person = people_[seen(user)];
     out(static_cast<std::uint64_t>(person.state));
     out(person.state == Person::State::waits ? seen(person.api) : 0);
@@ -421,7 +423,7 @@ std::uint64_t TinyWorld::state(bool in_mirror) const {
     out(name(generation));
   }
   out(255);
-  for (std::uint8_t number = 0; number < apis_.size(); ++number) {
+  for (std::uint8_t number = 0; number < api_count(); ++number) {
     const Api& api = *apis_[seen(number)];
     for (std::size_t i = api.applied; i < log_.size(); ++i) out(who(std::get<Ticket>(log_[i].entry).user));
     out(253);

@@ -82,6 +82,8 @@ class TinyWorld {
   struct Message;
   struct Person;
 
+  std::uint8_t api_count() const { return static_cast<std::uint8_t>(apis_.size()); }
+  std::uint8_t user_count() const;
   void write(Entry entry);
   void start(std::uint8_t api);
   void end(std::uint8_t api, bool tickets_are_sent);

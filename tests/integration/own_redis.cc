@@ -1,5 +1,7 @@
 #include "own_redis.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
@@ -24,16 +26,18 @@ void run(const std::string& command) {
 }  // namespace
 
 TestCertificates::TestCertificates() : folder_(temporary_folder("firstcome-certificates")) {
-  const std::string in = "cd " + folder_ + " && exec 2>log && ";
-  for (const std::string name : {"ca", "other"}) {
-    run(in + "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=" + name + " -keyout " + name + ".key -out " +
-        name + ".pem");
+  const std::string in = fmt::format("cd {} && exec 2>log && ", folder_);
+  for (const char* const name : {"ca", "other"}) {
+    run(fmt::format("{0}openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN={1} -keyout {1}.key -out {1}.pem",
+                    in, name));
   }
   for (const auto& [name, names] : {std::pair<std::string, std::string>{"here", "IP:127.0.0.1,DNS:localhost"},
                                     {"elsewhere", "DNS:redis.example"}}) {
-    run(in + "openssl req -new -newkey rsa:2048 -nodes -subj /CN=redis -keyout " + name + ".key -out " + name +
-        ".csr && echo subjectAltName=" + names + " >" + name + ".ext && openssl x509 -req -days 2 -in " + name +
-        ".csr -CA ca.pem -CAkey ca.key -CAcreateserial -extfile " + name + ".ext -out " + name + ".pem");
+    run(fmt::format(
+        "{0}openssl req -new -newkey rsa:2048 -nodes -subj /CN=redis -keyout {1}.key -out {1}.csr && "
+        "echo subjectAltName={2} >{1}.ext && openssl x509 -req -days 2 -in {1}.csr -CA ca.pem -CAkey ca.key "
+        "-CAcreateserial -extfile {1}.ext -out {1}.pem",
+        in, name, names));
   }
 }
 
