@@ -28,11 +28,10 @@ namespace firstcome {
 ///              after `append_ms_max` is given up: told as failed if it cannot have been written, else neither. Where
 ///              the producer breaks, another one takes its place, and the tickets without a report are sent once more;
 ///              an operator's entry is not.
-///   Fails      a topic that does not keep the promises is refused at the start. Afterwards, trouble() tells, and
-///   nothing
-///              is shown or heard until it is mended. Where an entry that was shown is gone, another topic stands in
-///              its place, or an entry cannot be read, on_journal_lost() ends the process: this node must not answer
-///              from a journal that is not that of the others.
+///   Fails      a topic that does not keep the promises is refused at the start. Afterwards trouble() tells, and
+///              nothing is shown or heard until it is mended. Where an entry that was shown is gone, another topic
+///              stands in its place, or an entry cannot be read, on_journal_lost() ends the process: this node must
+///              not answer from a journal that is not that of the others.
 class KafkaJournal final : public Journal {
  public:
   struct Options {

@@ -54,8 +54,7 @@ std::string_view remedy(rd_kafka_resp_err_t error) {
       return "; look at sasl.mechanism and sasl.username in --journal-options, and at --journal-password-file";
     case RD_KAFKA_RESP_ERR__SSL:
       return "; ssl.ca.location in --journal-options must name the authority of the broker's certificate, which must "
-             "be "
-             "one for the name in --journal, and in force";
+             "be one for the name in --journal, and in force";
     case RD_KAFKA_RESP_ERR__BAD_MSG:
       return "; that is no Kafka broker, or one that wants TLS: look at --journal";
     case RD_KAFKA_RESP_ERR__RESOLVE:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import sqlite3
+import re
 import subprocess
 import unittest
 
@@ -154,12 +155,22 @@ class Admin(unittest.TestCase):
             self.assertEqual(self.server.admin("GET", open_to_all, host=evil).status, 200)
 
     def test_metrics(self):
+        def entries(effect):
+            found = re.search(rf'^firstcome_entries_total{{effect="{effect}"}} (\d+)$',
+                              self.server.admin("GET", "/metrics").text(), re.M)
+            return int(found[1])
+
+        won, surplus = entries("won"), entries("surplus")
+        self.server.create("metrics", 1)
+        self.assertEqual(self.server.claim("metrics", "alice").status, 201)
+        self.assertEqual((entries("won"), entries("surplus")), (won + 1, surplus))
         answer = self.server.admin("GET", "/metrics")
         self.assertEqual(answer.status, 200)
         self.assertTrue(answer.header("Content-Type").startswith("text/plain"))
         for name in ("firstcome_claims_total", "firstcome_build_info", "firstcome_requests_waiting", "firstcome_clients_left_total",
                      "firstcome_connections_refused_total", "firstcome_connections_idle_total",
-                     "firstcome_connections_unread_total", "firstcome_connections_drain_cut_total"):
+                     "firstcome_connections_unread_total", "firstcome_connections_drain_cut_total",
+                     "firstcome_issuer_take_overs_total 1\n", "firstcome_issuer_beat_seconds", "firstcome_issuer_rank"):
             self.assertIn(name, answer.text())
         judged = subprocess.run(["promtool", "check", "metrics"], input=answer.text(), capture_output=True, text=True)
         self.assertEqual((judged.returncode, judged.stdout + judged.stderr), (0, ""))

@@ -335,11 +335,10 @@ TEST_F(KafkaJournalTest, a_topic_that_is_made_unfit_is_not_read_until_it_is_mend
   ASSERT_TRUE(set_config(place_, config("retention.ms", "1000000")));
   ASSERT_TRUE(follower_.wait_until([&] { return journal_->trouble().has_value(); }));
   EXPECT_NE(journal_->trouble()->what.find("retention.ms=-1"), std::string::npos) << journal_->trouble()->what;
-  const RecordingFollower moment(Millis(500));  // for what was under way already
-  EXPECT_FALSE(moment.wait_until([] { return false; }));
+  const auto heard = follower_.heard_count() + 1;  // one may be on its way
+  const RecordingFollower patience(Millis(2000));
+  EXPECT_FALSE(patience.wait_until([&] { return follower_.heard_count() > heard; }));
   ASSERT_TRUE(journal_->append(ticket(1), {}));
-  const auto heard = follower_.heard_count();
-  const RecordingFollower patience(Millis(2500));
   EXPECT_FALSE(patience.wait_until([&] { return follower_.heard_count() > heard || follower_.count() > 1; }));
   ASSERT_TRUE(set_config(place_, config()));
   ASSERT_TRUE(follower_.wait_for_entries(2));
