@@ -3,6 +3,7 @@
 #include <atomic>
 #include <thread>
 
+#include "gate/redis_function.h"
 #include "gate/redis_scene_test.h"
 
 namespace firstcome {
@@ -455,6 +456,56 @@ TEST_F(RedisGateCluster, two_servers_that_send_each_to_the_other_end_somewhere) 
   ASSERT_TRUE(is_told(1));
   ASSERT_NE(fault(1), nullptr);
   EXPECT_LE(gate_->stats().redirects, 5U);
+}
+
+class RedisGateHole : public RedisGateCluster, public testing::WithParamInterface<std::string> {};
+
+TEST_P(RedisGateHole, in_the_map_is_not_for_ever) {
+  const std::uint16_t hole = redis_slot(GetParam());
+  std::atomic<bool> is_whole = false;
+  std::string port;
+  FakeRedis redis([&](const FakeCommand& command) -> FakeReply {
+    if (command.name() != "CLUSTER") return FakeReply::all_in(command);
+    const std::string server = "*2\r\n$9\r\n127.0.0.1\r\n:" + port + "\r\n";
+    return {"*2\r\n*3\r\n:0\r\n:" + std::to_string(is_whole ? hole : hole - 1) + "\r\n" + server +
+            "*3\r\n:" + std::to_string(hole + 1) + "\r\n:16383\r\n" + server};
+  });
+  port = std::to_string(redis.port());
+  make(cluster(redis), options());
+  const auto looks_again = [&] { return !gate_->ask("lunch", "u1", 5, 1) && redis.count("CLUSTER") > 2; };
+  ASSERT_TRUE(loop_.turn_until(looks_again));
+  is_whole = true;
+  ASSERT_TRUE(ask(1));
+  ASSERT_TRUE(is_told(1));
+  EXPECT_EQ(asker_.count(Admission::in), 1U);
+}
+
+INSTANTIATE_TEST_SUITE_P(, RedisGateHole, testing::Values("lunch", redis_owner_key("firstcome")),
+                         [](const auto& info) { return info.index == 0 ? "OfACampaign" : "OfTheOwner"; });
+
+TEST_F(RedisGateCluster, a_library_may_be_missing_on_two_servers_in_turn) {
+  std::string first_host, second_host;
+  const auto without = [](std::atomic<int>& loads, const FakeCommand& command, const FakeReply& then) -> FakeReply {
+    if (command.name() == "FUNCTION") return loads++, FakeReply::text("firstcome_1");
+    return loads == 0 ? FakeReply::error("ERR Function not found") : then;
+  };
+  std::atomic<int> first_loads = 0, second_loads = 0;
+  FakeRedis second([&](const FakeCommand& command) {
+    if (command.name() == "CLUSTER") return slots(first_host);
+    return without(second_loads, command, FakeReply::all_in(command));
+  });
+  second_host = second.host();
+  FakeRedis first([&](const FakeCommand& command) {
+    if (command.name() == "CLUSTER") return slots(first_host);
+    return without(first_loads, command, FakeReply::error("MOVED 7 " + second_host));
+  });
+  first_host = first.host();
+  make(cluster(first), options());
+  ASSERT_TRUE(ask(1));
+  ASSERT_TRUE(is_told(1));
+  EXPECT_EQ(asker_.count(Admission::in), 1U) << (fault(1) ? fault(1)->what : "");
+  EXPECT_EQ(first_loads, 1);
+  EXPECT_EQ(second_loads, 1);
 }
 
 TEST_F(RedisGateCluster, another_map_after_clusterdown) {

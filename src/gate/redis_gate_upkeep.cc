@@ -41,7 +41,11 @@ void RedisGate::linked(RedisNode&) { counters_.connects.fetch_add(1, std::memory
 /// At each tick.
 void RedisGate::look_after() {
   if (!is_looking_ && options_.clock.uptime() >= look_at_) {
-    if (Place* const place = place_of(owner_slot_)) place->node->wake();
+    if (Place* const place = place_of(owner_slot_)) {
+      place->node->wake();
+    } else {
+      scout_->look();  // nobody knows the servers yet, or their map has a hole
+    }
   }
   std::size_t links = 0;
   bool is_any_there = false;

@@ -58,7 +58,7 @@ class HandStore final : public Store {
     const auto found = progress_of.find(batch.next.campaign.str());
     const auto seen = found == progress_of.end() ? std::nullopt : std::optional(found->second);
     if (seen != batch.seen) return FenceLost{};
-    sent.push_back({batch.coupons.size(), clock_.uptime()});
+    sent.push_back({batch.coupons.size(), clock_.uptime(), beats});
     for (const CouponRow& row : batch.coupons) {
       if (poison.contains(row.user.str())) return RowRefused{"value too long"};
     }
@@ -84,6 +84,7 @@ class HandStore final : public Store {
     return Committed{};
   }
   Result<bool> beat(const std::string& holder) override {
+    ++beats;
     if (!at_work) at_work = holder;
     return *at_work == holder;
   }
@@ -96,6 +97,7 @@ class HandStore final : public Store {
   struct Sent {
     std::size_t rows;
     Uptime at;
+    int beats;  // before it
   };
   std::optional<InstallationId> id;
   std::map<std::string, Progress> progress_of;
@@ -106,7 +108,7 @@ class HandStore final : public Store {
   std::optional<CampaignRow> terms;
   std::set<std::string> poison;
   std::optional<std::string> at_work;
-  int fail_writes = 0, unknown_writes = 0, fail_reads = 0, reads = 0;
+  int fail_writes = 0, unknown_writes = 0, fail_reads = 0, reads = 0, beats = 0;
   std::int64_t last_number = 0;
 
  private:

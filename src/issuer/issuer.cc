@@ -300,8 +300,11 @@ void Issuer::write(Course& course, const Batch& made) {
   const double took = std::chrono::duration<double>(clock_.uptime() - before).count();
   counters_.commit_seconds.store(counters_.commit_seconds.load() + took);
   if (!outcome) {
-    spend(course, rows_of(made));                                   // it may have been written
-    others_wrote_ |= outcome.error().kind == FaultKind::timed_out;  // or be written later, whenever
+    spend(course, rows_of(made));  // it may have been written
+    if (outcome.error().kind == FaultKind::timed_out) {
+      others_wrote_ = true;  // or be written later,
+      beat_due_.reset();     // but not after the next beat
+    }
     if (mutant(Mutant::fault_parks)) return refused(course, made, outcome.error().what);
     failed(outcome.error(), "write coupons of " + made.batch.next.campaign.str());
   } else if (std::holds_alternative<FenceLost>(*outcome)) {

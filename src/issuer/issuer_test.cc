@@ -238,6 +238,19 @@ TEST_F(IssuerTest, an_unknown_commit_is_read_again_never_assumed) {
   EXPECT_EQ(issuer_->counters().faults.load(), 3U);
 }
 
+TEST_F(IssuerTest, after_an_unknown_commit_nothing_is_written_before_a_beat) {
+  open("lunch", 10);
+  win("lunch", 3);
+  store_.unknown_writes = 1;
+  start();
+  run(Millis(50));
+  win("lunch", 3, 4);
+  run(Millis(900));
+  ASSERT_EQ(store_.sent.size(), 2U);
+  ASSERT_LT(store_.sent[1].at - store_.sent[0].at, Millis(1000)) << "no beat would be due";
+  EXPECT_EQ(store_.sent[1].beats, store_.sent[0].beats + 1);
+}
+
 TEST_F(IssuerTest, a_refused_row_is_found_by_halving_and_parked) {
   open("lunch", 100);
   win("lunch", 50);

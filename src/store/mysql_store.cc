@@ -269,7 +269,8 @@ Result<WriteOutcome> MysqlStore::write(const IssueBatch& batch) {
 }
 
 MysqlStore::Tried<WriteOutcome> MysqlStore::write_batch(const IssueBatch& batch) {
-  auto passed = pass_fence(batch);
+  auto passed = holds_place();
+  if (passed && *passed) passed = pass_fence(batch);
   if (!passed) return std::unexpected(passed.error());
   if (!*passed) return FenceLost{};
   if (auto written = write_terms(batch); !written) return std::unexpected(written.error());
@@ -283,6 +284,16 @@ MysqlStore::Tried<WriteOutcome> MysqlStore::write_batch(const IssueBatch& batch)
     if (auto written = park(parked); !written) return std::unexpected(written.error());
   }
   return Committed{};
+}
+
+/// The row stays locked to the end, so that a beat of another holder waits for this transaction.
+MysqlStore::Tried<bool> MysqlStore::holds_place() {
+  if (holder_.empty()) return true;
+  auto rows = connection_->query("SELECT holder FROM issuer WHERE one = 1 LOCK IN SHARE MODE");
+  if (!rows) return std::unexpected(rows.error());
+  auto there = rows->next();
+  if (!there) return std::unexpected(there.error());
+  return *there && rows->text(0) == holder_;
 }
 
 /// First of all: an issuer that lost its place sees it before it writes anything. The row stays locked to the end, so
@@ -413,7 +424,7 @@ Result<bool> MysqlStore::beat(const std::string& holder) {
       "ABS(TIMESTAMPDIFF(MICROSECOND, beat, UTC_TIMESTAMP(3))) >= {1})",
       name, beat_us_max);
   const auto first = fmt::format("INSERT INTO issuer(one, holder, beat) VALUES(1, {}, UTC_TIMESTAMP(3))", name);
-  return call<bool>(Call::beat, "beat", [&]() -> Tried<bool> {
+  auto held = call<bool>(Call::beat, "beat", [&]() -> Tried<bool> {
     phase_ = Phase::saying;
     auto moved = connection_->run(beat);
     if (!moved) return std::unexpected(moved.error());
@@ -423,6 +434,8 @@ Result<bool> MysqlStore::beat(const std::string& holder) {
     if (inserted.error().trouble == Trouble::duplicate) return false;
     return std::unexpected(inserted.error());
   });
+  if (held.value_or(false)) holder_ = holder;
+  return held;
 }
 
 }  // namespace firstcome

@@ -91,6 +91,7 @@ class MysqlStore final : public Store {
   bool rest(int attempt, const mysql::Error& undone_by);
 
   Tried<WriteOutcome> write_batch(const IssueBatch& batch);
+  Tried<bool> holds_place();
   Tried<bool> pass_fence(const IssueBatch& batch);
   Tried<void> write_terms(const IssueBatch& batch);
   Tried<WriteOutcome> write_coupons(std::span<const CouponRow> coupons);
@@ -101,6 +102,7 @@ class MysqlStore final : public Store {
   const mysql::Server server_;
   SystemClock clock_;
   SystemRandom random_;
+  std::string holder_;  // to whom beat() gave the place; empty: to nobody yet
   std::optional<mysql::Connection> connection_;
   Uptime used_{};                // when the server was heard last
   Uptime deadline_{};            // of the present call

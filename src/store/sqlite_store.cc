@@ -74,7 +74,8 @@ Result<void> SqliteStore::prepare() {
       // A beat far in the future was made before the clock was set back.
       {&put_beat_,
        "INSERT INTO issuer(one, holder, beat) VALUES(1, ?1, ?2) ON CONFLICT(one) DO UPDATE SET holder = ?1, beat = ?2 "
-       "WHERE holder = ?1 OR abs(beat - ?2) >= ?3"}};
+       "WHERE holder = ?1 OR abs(beat - ?2) >= ?3"},
+      {&read_holder_, "SELECT 1 FROM issuer WHERE holder = ?"}};
   for (const auto& [statement, sql] : statements) {
     auto prepared = database_.prepare(sql);
     if (!prepared) return fail(prepared.error().fault("prepare " + options_.folder + "/store.db"));
@@ -153,6 +154,9 @@ Result<std::vector<CouponRow>> SqliteStore::coupons(std::string_view campaign, s
 
 Result<WriteOutcome> SqliteStore::write(const IssueBatch& batch) {
   return in_transaction([&]() -> Result<WriteOutcome> {
+    const auto held = holds_place();
+    if (!held) return fail(held.error());
+    if (!*held) return FenceLost{};
     auto outcome = pass_fence(batch);
     const auto goes_on = [&] { return outcome && std::holds_alternative<Committed>(*outcome); };
     if (goes_on()) outcome = write_terms(batch);
@@ -163,6 +167,14 @@ Result<WriteOutcome> SqliteStore::write(const IssueBatch& batch) {
       outcome = park(*parked);
     return outcome;
   });
+}
+
+Result<bool> SqliteStore::holds_place() {
+  if (holder_.empty()) return true;
+  const auto step = read_holder_.bind(std::string_view(holder_)).step();
+  if (step == Step::failed) return failed("read the issuer");
+  if (step == Step::row) read_holder_.reset();
+  return step == Step::row;
 }
 
 /// First of all: an issuer that lost its place sees it before it writes anything.
@@ -260,7 +272,9 @@ Result<bool> SqliteStore::beat(const std::string& holder) {
   if (disk_lost_) return fail(FaultKind::unavailable, "the disk under the store was lost");
   put_beat_.bind(std::string_view(holder)).bind(count_of(options_.clock.now()));
   if (!put_beat_.bind(std::int64_t{beat_ms_max.count()}).run()) return failed("beat");
-  return database_.changes() > 0;
+  const bool held = database_.changes() > 0;
+  if (held) holder_ = holder;
+  return held;
 }
 
 }  // namespace firstcome

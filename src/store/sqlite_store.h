@@ -58,6 +58,7 @@ class SqliteStore final : public Store {
   Result<void> prepare();
   template <class Body>
   Result<WriteOutcome> in_transaction(Body body);
+  Result<bool> holds_place();
   Result<WriteOutcome> pass_fence(const IssueBatch& batch);
   Result<WriteOutcome> write_terms(const IssueBatch& batch);
   Result<WriteOutcome> write_coupon(const CouponRow& coupon);
@@ -67,6 +68,7 @@ class SqliteStore final : public Store {
 
   const Options options_;
   bool disk_lost_ = false;
+  std::string holder_;  // to whom beat() gave the place; empty: to nobody yet
   sqlite::Database database_;
   sqlite::Statement read_installation_;
   sqlite::Statement insert_installation_;
@@ -83,6 +85,7 @@ class SqliteStore final : public Store {
   sqlite::Statement read_one_parked_;
   sqlite::Statement delete_parked_;
   sqlite::Statement put_beat_;
+  sqlite::Statement read_holder_;
 };
 
 }  // namespace firstcome

@@ -80,6 +80,8 @@ using WriteOutcome = std::variant<Committed, FenceLost, RowRefused>;
 ///   Never N+1   The store itself refuses a rank above the quota, a second coupon of a user and a repeated code, in
 ///               every connection, the operator's shell too.
 ///   Fenced      A write whose `seen` is not the stored progress (rank and chain) changes nothing: FenceLost.
+///   Held        Nor does the write of one whose place, which beat() gave it, is another holder's by now. Nobody takes
+///               the place before such a write is decided: what became of it is known after the next beat.
 ///   Atomic      A batch is written whole or not at all.
 ///   Durable     After Committed a power cut cannot take the batch back.
 ///   Refused     RowRefused is said only for the closed list: duplicate key (after reading back a different row), too
@@ -105,6 +107,7 @@ class Store {
   virtual Result<WriteOutcome> retry(std::int64_t number, Time now) = 0;
 
   /// True while `holder` is the issuer at work; takes over when the other's beat is 3 s old (by the store's clock).
+  /// A write without any beat before it is held to the fence alone.
   virtual Result<bool> beat(const std::string& holder) = 0;
 
   /// For the admin API: at most `limit` coupons with rank > after, in rank order.

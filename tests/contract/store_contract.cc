@@ -316,6 +316,21 @@ AssertionResult beat(StoreHost& host) {
   return AssertionSuccess();
 }
 
+AssertionResult held(StoreHost& host) {
+  auto first = host.open();
+  auto second = host.open();
+  CONTRACT_REQUIRE(first && second);
+  CONTRACT_REQUIRE((*first)->beat("a").value_or(false));
+  CONTRACT_REQUIRE(is<Committed>((*first)->write(first_batch(3)))) << "it has the place";
+  host.advance(Millis(3000));
+  CONTRACT_REQUIRE(is<Committed>((*first)->write(next_batch(3, 4)))) << "its beat is old, and nobody came";
+  CONTRACT_REQUIRE((*second)->beat("b").value_or(false));
+  CONTRACT_REQUIRE(is<FenceLost>((*first)->write(next_batch(4, 5)))) << "nothing was written meanwhile";
+  CONTRACT_REQUIRE(content_of(**second).progress == std::vector{progress(4)});
+  CONTRACT_REQUIRE(is<Committed>((*second)->write(next_batch(4, 5))));
+  return AssertionSuccess();
+}
+
 AssertionResult coupons(StoreHost& host) {
   auto store = host.open();
   CONTRACT_REQUIRE(store) << store.error().what;
@@ -339,6 +354,7 @@ std::vector<Clause<StoreHost>> store_contract() {
        never_more},
       {"Fenced", "A write whose `seen` is not the stored progress (rank and chain) changes nothing: FenceLost.",
        fenced},
+      {"Held", "Nor does the write of one whose place, which beat() gave it, is another holder's by now.", held},
       {"Atomic", "A batch is written whole or not at all.", atomic},
       {"Durable", "After Committed a power cut cannot take the batch back.", durable},
       {"Refused",

@@ -72,8 +72,9 @@ TEST(StoreContractWords, AreThoseOfTheHeader) {
   for (const auto& clause : store_contract()) {
     EXPECT_NE(header.find(clause.sentence), std::string::npos) << clause.label << ": " << clause.sentence;
   }
-  EXPECT_EQ(labels_of_header("store/store.h", "class Store "),
-            (std::vector<std::string>{"Never N+1", "Fenced", "Atomic", "Durable", "Refused", "Unknown", "Threads"}));
+  EXPECT_EQ(
+      labels_of_header("store/store.h", "class Store "),
+      (std::vector<std::string>{"Never N+1", "Fenced", "Held", "Atomic", "Durable", "Refused", "Unknown", "Threads"}));
 }
 
 /// How an adapter may be broken; each overrides what it breaks.
@@ -274,6 +275,7 @@ TEST_P(BrokenStoreContract, TurnsRed) {
 INSTANTIATE_TEST_SUITE_P(, BrokenStoreContract,
                          testing::Values(Breakage{"TakesAnythingByHand", "NeverMore", nullptr, true},
                                          Breakage{"IgnoresTheFence", "Fenced", broken<IgnoresTheFence>},
+                                         Breakage{"WritesWithoutItsPlace", "Held", broken<ForgetsWhoHolds>},
                                          Breakage{"WritesInPieces", "Atomic", broken<WritesInPieces>},
                                          Breakage{"WritesInPiecesAndDies", "Unknown", broken<WritesInPieces>},
                                          Breakage{"DropsTheLast", "Durable", broken<DropsTheLast>},

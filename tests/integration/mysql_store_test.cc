@@ -245,6 +245,33 @@ TEST_F(MysqlStoreOnMariadb, AZombieSeesTheFenceBeforeItHasSentACoupon) {
   EXPECT_FALSE(wire_->was_cut());
 }
 
+TEST_F(MysqlStoreOnMariadb, NobodyTakesThePlaceBeforeATransactionOfItsHolderIsDecided) {
+  ASSERT_TRUE(store_->beat("a").value_or(false));
+  ASSERT_EQ(words(store_->write(first_batch(3))), "committed");
+  ASSERT_TRUE(shell().run("UPDATE issuer SET beat = beat - INTERVAL 4 SECOND"));
+  std::promise<void> stands;
+  wire_->cut_at(
+      [&, is_coupon = Wire::holds("INSERT INTO coupon"), once = true](std::string_view packet) mutable {
+        if (once && is_coupon(packet)) {
+          once = false;
+          wire_->hold(true);  // behind this packet: its answer does not come
+          stands.set_value();
+        }
+        return false;
+      },
+      Wire::Cut::before);
+  auto late = std::async(std::launch::async, [&] { return store_->write(next_batch(3, 4)); });
+  stands.get_future().wait();
+  const auto spare = another();
+  auto taken = std::async(std::launch::async, [&] { return spare->beat("b"); });
+  await_a_waiting_transaction();
+  EXPECT_TRUE(taken.get().value_or(false)) << "the server has ended what stood still";
+  wire_->hold(false);
+  EXPECT_FALSE(late.get());
+  EXPECT_EQ(number("SELECT COUNT(*) FROM coupon"), "3");
+  EXPECT_EQ(words(store_->write(next_batch(3, 4))), "fence lost") << "though nobody has written";
+}
+
 TEST_F(MysqlStoreOnMariadb, ARefusedRowAmong500IsFoundByHalves) {
   ASSERT_EQ(words(store_->write(first_batch(1, 1000))), "committed");
   auto batch = next_batch(1, 501, 1000);

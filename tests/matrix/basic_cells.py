@@ -7,6 +7,7 @@ import felt
 from process import wait_until
 
 STOP_S = 5
+STORE_STOP_S = 8  # an issuer waits 5 s for an answer of its store
 LINK_S = 2.5
 SLOW_MS = 400
 
@@ -66,7 +67,7 @@ def stop(scene, part):
         process.send(signal.SIGCONT)
     else:
         scene.servers.signal(server_of(scene, part), signal.SIGSTOP)
-        time.sleep(STOP_S)
+        time.sleep(STORE_STOP_S if part == "mariadb" else STOP_S)
         scene.servers.signal(server_of(scene, part), signal.SIGCONT)
     return count
 
