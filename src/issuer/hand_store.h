@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -54,6 +55,7 @@ class HandStore final : public Store {
     return rows;
   }
   Result<WriteOutcome> write(const IssueBatch& batch) override {
+    if (on_write) on_write();
     if (take_one(fail_writes)) return fail(FaultKind::unavailable, "no store");
     const auto found = progress_of.find(batch.next.campaign.str());
     const auto seen = found == progress_of.end() ? std::nullopt : std::optional(found->second);
@@ -107,6 +109,7 @@ class HandStore final : public Store {
   std::vector<std::uint32_t> quotas;
   std::optional<CampaignRow> terms;
   std::set<std::string> poison;
+  std::function<void()> on_write;
   std::optional<std::string> at_work;
   int fail_writes = 0, unknown_writes = 0, fail_reads = 0, reads = 0, beats = 0;
   std::int64_t last_number = 0;

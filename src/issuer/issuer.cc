@@ -309,7 +309,7 @@ void Issuer::write(Course& course, const Batch& made) {
     failed(outcome.error(), "write coupons of " + made.batch.next.campaign.str());
   } else if (std::holds_alternative<FenceLost>(*outcome)) {
     counters_.fences_lost.fetch_add(1);
-    log::warn("another issuer has written: reading the store's progress again",
+    log::warn("another issuer has written, or has the place: reading the store's progress again",
               {{"campaign", made.batch.next.campaign.view()}, {"holder", settings_.holder}});
     in_step_with_store_ = false;
     others_wrote_ = true;
@@ -431,7 +431,8 @@ void Issuer::went_well() {
 
 void Issuer::measure(Uptime now) {
   constexpr Millis every{250};
-  if (now < measure_due_) return;
+  // A call may hang from here on: then it must be seen that something is owed.
+  if (now < measure_due_ && counters_.owed > 0) return;
   measure_due_ = now + every;
   std::uint64_t owed = 0, parked = 0, stopped = 0, ranks = 0;
   std::int64_t since = 0;

@@ -189,6 +189,19 @@ TEST_F(IssuerTest, a_store_that_fails_shows_until_it_takes_coupons_again) {
   EXPECT_TRUE(issuer_->counters().at_work) << "nothing is owed, and the store answers";
 }
 
+TEST_F(IssuerTest, what_is_owed_shows_while_a_write_hangs) {
+  open("lunch", 10);
+  start();
+  run(Millis(50));
+  ASSERT_EQ(issuer_->counters().owed, 0U);
+  win("lunch", 3);
+  std::uint64_t owed = 0;
+  store_.on_write = [&] { owed = issuer_->counters().owed; };
+  run(Millis(50));
+  EXPECT_EQ(owed, 3U);
+  expect_dense("lunch", 3);
+}
+
 TEST_F(IssuerTest, a_spare_owes_nothing) {
   open("lunch", 10);
   win("lunch", 2);

@@ -69,7 +69,7 @@ struct IssueBatch {
 };
 
 struct Committed {};
-struct FenceLost {};  ///< somebody else has written: re-read
+struct FenceLost {};  ///< somebody else has written, or has the place: re-read
 struct RowRefused {
   std::string reason;
 };  ///< a row cannot be written, ever (the closed list): nothing was committed
