@@ -37,12 +37,9 @@ class DeskView {
         out(name(wait.full_at));
         if (wait.flight != 0) out(left(desk.flights_[wait.flight - desk.flights_begin_].until));
       }
-      for (const User& user : in.queue) {
-        const auto found = in.waits.find(user);
-        if (found != in.waits.end() && found->second.queued) out_user(user);
-      }
+      for (const auto* one : in.queue) out_user(one->first);
       out(in.in_flight);
-      for (const User* user : in.full) out_user(*user);
+      for (const auto* one : in.full) out_user(one->first);
       for (const Desk::Asked& asked : desk.asks_) {
         const auto found = in.waits.find(asked.user);
         if (found == in.waits.end() || found->second.ask != asked.number) continue;

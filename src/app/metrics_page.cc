@@ -24,6 +24,8 @@ void desk_numbers(metrics::Page& page, const std::vector<const Desk::Counters*>&
   };
   page.gauge("firstcome_claims_waiting", "Claims that wait for their answer.", total(&Desk::Counters::waiting));
   page.gauge("firstcome_tickets_in_flight", "Tickets in the journal's hands.", total(&Desk::Counters::in_flight));
+  page.gauge("firstcome_tickets_queued", "Tickets that wait for room in the journal's hands.",
+             total(&Desk::Counters::queued));
   page.counter("firstcome_claims_joined_total", "Claims that joined an earlier one of the same user.",
                total(&Desk::Counters::joined));
   page.counter("firstcome_tickets_sent_again_total", "Tickets sent since the first had no fate, or a raise made room.",

@@ -193,7 +193,7 @@ Result<void> Server::Parts::connect() {
   news->add({[this, &first](Effects effects) {
                first.post([this, effects = std::move(effects)] { operator_desk->applied(*effects); });
              },
-             {},
+             [this, &first](Time now) { first.post([this, now] { operator_desk->heard(now); }); },
              [this, &first](std::vector<AppendTag> tags, Fault fault) {
                first.post([this, tags = std::move(tags), fault = std::move(fault)] {
                  operator_desk->append_failed(tags, fault);

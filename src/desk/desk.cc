@@ -116,7 +116,7 @@ std::optional<Answer> Desk::wait(const Campaign& campaign, const User& user, Cla
   auto& made_room = rooms_[&campaign];
   if (!made_room) {
     made_room = std::make_unique<Room>(
-        Room{.campaign = &campaign, .waits = Waits(&pool_), .full = std::pmr::list<const User*>(&pool_)});
+        Room{.campaign = &campaign, .waits = Waits(&pool_), .queue = Line(&pool_), .full = Line(&pool_)});
   }
   Room& room = *made_room;
   if (mutant(Mutant::sold_out_at_full) && room.in_flight + campaign.winners().size() >= campaign.view().quota) {
@@ -129,15 +129,14 @@ std::optional<Answer> Desk::wait(const Campaign& campaign, const User& user, Cla
     // It waited for the store, and the standings have a raise already that applied() has not brought yet.
     const bool is_unsent = wait.is_idle() && !mutant(Mutant::ticket_not_sent_again);
     if (place == Place::free && is_unsent && !ask(room, user, wait)) {
-      queue(room, user, wait);
+      queue(room, *found);
       send_queued(room);
     }
   } else if (place == Place::past_close) {
     ask_to_close(campaign);
   } else if (place == Place::free && !ask(room, user, wait)) {
-    wait.queued = true;
     if (room.in_flight >= limits_.in_flight_max || !room.queue.empty()) {
-      room.queue.push_back(user);
+      queue(room, *found);
     } else if (!send(room, user, wait)) {
       counters_.failed_appends.fetch_add(1, std::memory_order_relaxed);
       room.waits.erase(found);

@@ -109,6 +109,7 @@ class Desk final : public GateAsker {
     std::atomic<std::uint64_t> answers[answer_kinds]{};
     std::atomic<std::uint64_t> waiting{0};
     std::atomic<std::uint64_t> in_flight{0};
+    std::atomic<std::uint64_t> queued{0};  ///< tickets that wait for room in the journal's hands
     std::atomic<std::uint64_t> joined{0};
     std::atomic<std::uint64_t> sent_again{0};  ///< tickets of waits that outlived in_flight_ms_max or a raise
     std::atomic<std::uint64_t> overflowed{0};  ///< told pending at once since too many wait
@@ -123,15 +124,17 @@ class Desk final : public GateAsker {
  private:
   friend class DeskView;  // sim/: tells whether two desks are in the same state
 
+  struct Wait;
+  using Line = std::pmr::list<std::pair<const User, Wait>*>;  // of waits that are there: who ends leaves it
   struct Wait {
     std::vector<ClaimNumber> claims;
     Code code{};               // of the last ticket sent
     std::uint64_t flight = 0;  // its number in flights_; 0: not in flight
     bool queued = false;
     bool was_sent = false;
-    AskNumber ask = 0;                                // at the gate; 0: not
-    std::uint64_t full_at = 0;                        // the gate's generation that said `full`; 0: none did
-    std::pmr::list<const User*>::iterator full_turn;  // in the room's list, if one did
+    AskNumber ask = 0;          // at the gate; 0: not
+    std::uint64_t full_at = 0;  // the gate's generation that said `full`; 0: none did
+    Line::iterator turn;        // in the room's `queue` if it is queued, in its `full` if it was told so: never in both
 
     /// Neither with the gate, nor with the journal, nor on the way to either.
     bool is_idle() const { return flight == 0 && !queued && ask == 0 && full_at == 0; }
@@ -149,8 +152,8 @@ class Desk final : public GateAsker {
   struct Room {  // what waits for one campaign
     const Campaign* campaign = nullptr;
     Waits waits;
-    std::deque<User> queue;            // of queued waits; may name some that are gone
-    std::pmr::list<const User*> full;  // waits to which the gate said `full`, in the order in which it did
+    Line queue;  // waits that are queued, in the order in which they were
+    Line full;   // waits to which the gate said `full`, in the order in which it did
     std::size_t in_flight = 0;
   };
   struct Asked {
@@ -195,7 +198,8 @@ class Desk final : public GateAsker {
   void end_flights();
   void drop_if_idle(Room& room, const User& user);
   void erase(Room& room, Waits::iterator found);
-  void queue(Room& room, const User& user, Wait& wait);
+  void queue(Room& room, Waits::value_type& one);
+  void leave_queue(Room& room, Wait& wait);
 
   // At the gate (desk_gate.cc).
   bool ask(Room& room, const User& user, Wait& wait);

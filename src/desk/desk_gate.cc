@@ -60,7 +60,7 @@ void Desk::gated(std::string_view campaign_id, std::uint64_t generation, std::sp
     if (is_refused) {
       turn_away(*room, found, generation);
     } else {
-      queue(*room, found->first, found->second);
+      queue(*room, *found);
     }
   }
   note(*campaign, generation, is_full);
@@ -86,7 +86,7 @@ void Desk::go_past(const Campaign* campaign, const User& user, AskNumber number)
   if (found == room->waits.end() || found->second.ask == 0 || found->second.ask != number) return;
   counters_.gate_bypasses.fetch_add(1, std::memory_order_relaxed);
   found->second.ask = 0;
-  queue(*room, found->first, found->second);
+  queue(*room, *found);
 }
 
 /// The gate owes answers within this time; should it not give them, the claims do not wait for that. tick() sends.
@@ -99,7 +99,7 @@ void Desk::end_asks() {
 
 void Desk::turn_away(Room& room, Waits::iterator found, std::uint64_t generation) {
   found->second.full_at = std::max<std::uint64_t>(generation, 1);  // even of a gate that counts from 0
-  found->second.full_turn = room.full.insert(room.full.end(), &found->first);
+  found->second.turn = room.full.insert(room.full.end(), &*found);
 }
 
 /// Who was told `full` under an older generation asks again.
@@ -107,12 +107,12 @@ void Desk::ask_again(Room& room) {
   const auto filter = filters_.find(room.campaign);
   if (filter == filters_.end()) return;
   for (std::size_t i = 0; i < limits::gate_batch_max && !filter->second.is_full && !room.full.empty(); ++i) {
-    const User& user = *room.full.front();
-    Wait& wait = room.waits.find(user)->second;
+    auto& one = *room.full.front();
+    auto& [user, wait] = one;
     if (wait.full_at == filter->second.generation) return;
     wait.full_at = 0;
     room.full.pop_front();
-    if (!ask(room, user, wait)) queue(room, user, wait);
+    if (!ask(room, user, wait)) queue(room, one);
   }
 }
 

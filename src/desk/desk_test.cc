@@ -110,6 +110,40 @@ TEST_F(DeskTest, keeps_at_most_in_flight_max_tickets_in_the_journals_hands) {
   for (ClaimNumber n = 1; n <= 5; ++n) EXPECT_EQ(told_.at(n).rank, n) << "in the order in which they asked";
 }
 
+TEST_F(DeskTest, a_wait_that_ends_leaves_the_queue) {
+  make({.in_flight_max = 1});
+  open(1000);
+  EXPECT_FALSE(claim("alice", 1));
+  const auto& queued = desk_->counters().queued;
+  for (ClaimNumber n = 2; n < 1000; ++n) {  // the journal is away, and users come and go
+    EXPECT_FALSE(claim("u" + std::to_string(n), n));
+    EXPECT_EQ(queued, 1U);
+    desk_->leave(n);
+    EXPECT_EQ(queued, 0U);
+  }
+  EXPECT_FALSE(claim("bob", 1000));
+  clock_.advance(limits::wait_ms_max_default);
+  desk_->heard(clock_.now());
+  desk_->tick();
+  EXPECT_EQ(told(1000), AnswerKind::pending);
+  EXPECT_EQ(queued, 0U);
+}
+
+TEST_F(DeskTest, who_leaves_the_queue_and_comes_again_stands_at_its_end) {
+  make({.in_flight_max = 1});
+  open(10);
+  EXPECT_FALSE(claim("alice", 1));
+  EXPECT_FALSE(claim("bob", 2));
+  EXPECT_FALSE(claim("carol", 3));
+  desk_->leave(2);
+  EXPECT_FALSE(claim("bob", 4));
+  EXPECT_EQ(desk_->counters().queued, 2U);
+  for (int i = 0; i < 3; ++i) commit();
+  EXPECT_EQ(told_.at(3).rank, 2U);
+  EXPECT_EQ(told_.at(4).rank, 3U);
+  EXPECT_EQ(desk_->counters().queued, 0U);
+}
+
 TEST_F(DeskTest, a_ticket_that_is_tried_again_has_not_failed) {
   make({.in_flight_max = 1});
   open(10);

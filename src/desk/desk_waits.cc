@@ -69,7 +69,7 @@ void Desk::settle(Room& room, const User& user, EffectKind effect) {
     // Our clock says that it is time and the journal's stamp says that it was not: asking later will do.
     if (effect == EffectKind::out_of_window) return finish(room, found, answer(AnswerKind::pending, room.campaign));
     // Its ticket did not count, and there is room now (a raise): another one.
-    if (!ask(room, found->first, wait)) queue(room, user, wait);
+    if (!ask(room, found->first, wait)) queue(room, *found);
   }
   drop_if_idle(room, user);
 }
@@ -82,12 +82,20 @@ void Desk::settle_all(Room& room, EffectKind) {
 }
 
 /// Its ticket is to be sent, in its turn.
-void Desk::queue(Room& room, const User& user, Wait& wait) {
-  wait.queued = true;
-  room.queue.push_back(user);
+void Desk::queue(Room& room, Waits::value_type& one) {
+  one.second.queued = true;
+  one.second.turn = room.queue.insert(room.queue.end(), &one);
+  counters_.queued.fetch_add(1, std::memory_order_relaxed);
 }
 
-/// Sends the ticket of a queued wait. False: the journal did not take it.
+void Desk::leave_queue(Room& room, Wait& wait) {
+  if (!wait.queued) return;
+  wait.queued = false;
+  room.queue.erase(wait.turn);
+  counters_.queued.fetch_sub(1, std::memory_order_relaxed);
+}
+
+/// Sends the ticket of a wait. False: the journal did not take it.
 bool Desk::send(Room& room, const User& user, Wait& wait) {
   wait.code = make_code(random_);
   const std::uint64_t number = flights_begin_ + flights_.size();
@@ -95,7 +103,6 @@ bool Desk::send(Room& room, const User& user, Wait& wait) {
   flights_.push_back({room.campaign, user, clock_.uptime() + limits_.in_flight_ms_max, false});
   if (wait.was_sent) counters_.sent_again.fetch_add(1, std::memory_order_relaxed);
   wait.flight = number;
-  wait.queued = false;
   wait.was_sent = true;
   ++room.in_flight;
   counters_.in_flight.fetch_add(1, std::memory_order_relaxed);
@@ -104,12 +111,9 @@ bool Desk::send(Room& room, const User& user, Wait& wait) {
 
 void Desk::send_queued(Room& room) {
   while (!room.queue.empty() && room.in_flight < limits_.in_flight_max) {
-    const User user = room.queue.front();
-    const auto found = room.waits.find(user);
-    if (found != room.waits.end() && found->second.queued) {
-      if (!send(room, user, found->second)) return;  // the journal is full: the next batch or tick tries again
-    }
-    room.queue.pop_front();
+    auto& [user, wait] = *room.queue.front();
+    if (!send(room, user, wait)) return;  // the journal is full: the next batch or tick tries again
+    leave_queue(room, wait);
   }
 }
 
@@ -206,13 +210,15 @@ void Desk::end_flights() {
     if (!flight.landed) {
       if (mutant(Mutant::join_without_end)) return;
       Room* const room = find_room(flight.campaign);
-      MUST(room != nullptr && room->waits.contains(flight.user), "a flight has a wait");
-      Wait& wait = room->waits.at(flight.user);
+      MUST(room != nullptr, "a flight has a room");
+      const auto found = room->waits.find(flight.user);
+      MUST(found != room->waits.end(), "a flight has a wait");
+      Wait& wait = found->second;
       land(*room, wait);
       if (mutant(Mutant::ticket_not_sent_again)) {
         wait.flight = 0;
       } else if (!wait.claims.empty()) {
-        queue(*room, flight.user, wait);
+        queue(*room, *found);
       } else {
         drop_if_idle(*room, flight.user);
       }
@@ -231,7 +237,8 @@ void Desk::drop_if_idle(Room& room, const User& user) {
 }
 
 void Desk::erase(Room& room, Waits::iterator found) {
-  if (found->second.full_at != 0) room.full.erase(found->second.full_turn);
+  leave_queue(room, found->second);
+  if (found->second.full_at != 0) room.full.erase(found->second.turn);
   room.waits.erase(found);
 }
 

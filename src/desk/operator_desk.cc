@@ -2,20 +2,27 @@
 //   An operation is a list of steps; a step appends one entry and says how the fold will show what came of it. Steps
 //   follow one another, since a pause carries the position of the window change before it.
 //
-//   The limits are kept against what the fold holds and what is appended and not seen yet. An entry holds its room
-//   until the fold decides it or the journal fails it. An operator is told `fault` after seen_ms_max, but the journal
-//   may still show the entry, so its room is not given back then: room given back too early would let the quotas exceed
-//   places_max, held too long it refuses for a while what asking again will get. The journal shows or fails every
-//   append while its process lives.
+//   The limits are kept against what the fold holds and what is appended and not seen yet. Of several entries about one
+//   campaign one takes room, since one counts: the first create, the largest raise.
+//
+//   An entry holds its room until the fold decides it or the journal fails it. An operator is told `fault` after
+//   seen_ms_max, but the journal may still show the entry, so its room is not given back then: room given back too
+//   early would let the quotas exceed places_max, held too long it refuses for a while what asking again will get. A
+//   journal may tell nothing of an append whose outcome it cannot know, and such a one may land late, as a request does
+//   that waits in a slow broker. When the journal has been heard as of `lost_after` later, and has not shown it, it is
+//   lost.
 #include "desk/operator_desk.h"
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 namespace firstcome {
 namespace {
 
 using Kind = OperatorAnswer::Kind;
+
+constexpr Millis lost_after{60'000};  // no broker that answers keeps a request for so long
 
 constexpr std::string_view closed_for_ever = "the campaign is closed: nothing about it can be changed any more";
 
@@ -42,29 +49,38 @@ std::string OperatorDesk::is_over(std::string_view time) const {
   return std::string(time) + " is over already: it is " + to_rfc3339(clock_.now()) + " now";
 }
 
-OperatorDesk::Need OperatorDesk::asked_for() const {
-  Need all;
-  const auto add = [&all](const Need& need) {
-    all.places += need.places;
-    all.campaigns += need.campaigns;
+/// What this one and all that are appended and not seen yet will take together.
+OperatorDesk::Need OperatorDesk::need_with(const CampaignId& campaign, std::uint32_t quota) const {
+  std::map<CampaignId, std::uint32_t> quotas{{campaign, quota}};
+  const auto add = [&quotas](const Appended& appended) {
+    if (appended.quota == 0) return;
+    std::uint32_t& largest = quotas[appended.campaign];
+    largest = std::max(largest, appended.quota);
   };
-  for (const Operation& operation : operations_) add(operation.present.need);
-  for (const Appended& appended : overdue_) add(appended.need);
+  for (const Operation& operation : operations_) add(operation.present);
+  for (const Appended& appended : overdue_) add(appended);
+  Need all;
+  for (const auto& [id, largest] : quotas) {
+    const Campaign* const there = standings_.find(id);
+    const std::uint32_t before = there ? there->view().quota : 0;
+    if (largest > before) all.places += largest - before;
+    if (!there) ++all.campaigns;
+  }
   return all;
 }
 
-OperatorDesk::Verdict OperatorDesk::refuse_quota(std::uint32_t quota, std::uint32_t before) const {
+OperatorDesk::Verdict OperatorDesk::refuse_quota(const CampaignId& campaign, std::uint32_t quota) const {
   if (quota == 0) return invalid("quota must be at least 1");
   if (quota > limits_.quota_max) {
     return invalid("quota is above quota_max (" + std::to_string(limits_.quota_max) + "), a setting of this server");
   }
+  const Campaign* const there = standings_.find(campaign);
   const std::uint64_t taken = standings_.places();
-  const std::uint64_t together = taken + quota - before;
-  if (together > limits_.places_max) {
+  if (taken + quota - (there ? there->view().quota : 0) > limits_.places_max) {
     return invalid("all quotas together would exceed places_max (" + std::to_string(limits_.places_max) +
                    "), a setting of this server; taken: " + std::to_string(taken));
   }
-  if (together + asked_for().places > limits_.places_max) return crowded_out("places_max");
+  if (taken + need_with(campaign, quota).places > limits_.places_max) return crowded_out("places_max");
   return {};
 }
 
@@ -85,8 +101,10 @@ OperatorDesk::Verdict OperatorDesk::refuse(const Opened& opened) const {
     return invalid("there are campaigns_max (" + std::to_string(limits_.campaigns_max) +
                    ") campaigns already, a setting of this server");
   }
-  if (auto why = refuse_quota(opened.quota, 0)) return why;
-  if (there + asked_for().campaigns >= limits_.campaigns_max) return crowded_out("campaigns_max");
+  if (auto why = refuse_quota(opened.campaign, opened.quota)) return why;
+  if (there + need_with(opened.campaign, opened.quota).campaigns > limits_.campaigns_max) {
+    return crowded_out("campaigns_max");
+  }
   return {};
 }
 
@@ -105,7 +123,7 @@ void OperatorDesk::create(const Opened& opened, Reply reply) {
   if (const auto why = refuse(opened)) return reply(*why);
   Operation operation{.campaign = opened.campaign, .reply = std::move(reply)};
   operation.steps.emplace_back([this, opened, compare](Operation& self) {
-    return append(self, opened, [compare] { return compare(Kind::created); }, {opened.quota, 1});
+    return append(self, opened, [compare] { return compare(Kind::created); }, opened.quota);
   });
   begin(std::move(operation));
 }
@@ -125,7 +143,7 @@ void OperatorDesk::change(std::string_view id, const CampaignPatch& patch, Reply
                     "the quota is " + std::to_string(now.quota) +
                         " and can only be raised: places that were promised are not taken back"});
     }
-    if (const auto why = refuse_quota(*patch.quota, now.quota)) return reply(*why);
+    if (const auto why = refuse_quota(campaign->id(), *patch.quota)) return reply(*why);
   }
   if (patch.closes_at && now.window.opens_at && *patch.closes_at <= *now.window.opens_at) {
     return reply({Kind::invalid, campaign, "closes_at must be after opens_at"});
@@ -158,9 +176,8 @@ void OperatorDesk::change(std::string_view id, const CampaignPatch& patch, Reply
             if (campaign->view().quota >= quota) return OperatorAnswer{Kind::changed, campaign, {}};
             return closed_meanwhile();
           };
-          const std::uint32_t before = campaign->view().quota;
-          if (before >= quota) return OperatorAnswer{Kind::unchanged, campaign, {}};
-          return append(self, QuotaRaised{name, quota}, decided, {.places = quota - before});
+          if (campaign->view().quota >= quota) return OperatorAnswer{Kind::unchanged, campaign, {}};
+          return append(self, QuotaRaised{name, quota}, decided, quota);
         });
   }
   if (patch.closes_at) {
@@ -170,7 +187,7 @@ void OperatorDesk::change(std::string_view id, const CampaignPatch& patch, Reply
           if (is_so()) return OperatorAnswer{Kind::unchanged, campaign, {}};
           const Position seen = campaign->view().changed_at;
           return append(self, WindowChanged{name, campaign->view().window.opens_at, closes_at, seen},
-                        switched(seen, is_so), {});
+                        switched(seen, is_so));
         });
   }
   if (patch.paused) {
@@ -179,30 +196,28 @@ void OperatorDesk::change(std::string_view id, const CampaignPatch& patch, Reply
       if (is_so()) return OperatorAnswer{Kind::unchanged, campaign, {}};
       const Position seen = campaign->view().changed_at;
       const Entry entry = paused ? Entry(Paused{name, seen}) : Entry(Resumed{name, seen});
-      return append(self, entry, switched(seen, is_so), {});
+      return append(self, entry, switched(seen, is_so));
     });
   }
   if (patch.closed) {
     operation.steps.emplace_back([this, campaign, name](Operation& self) -> Verdict {
-      return append(self, Closed{name, ClosedBy::person},
-                    [campaign]() -> Verdict {
-                      if (!campaign->view().closed) return {};
-                      return OperatorAnswer{Kind::changed, campaign, {}};
-                    },
-                    {});
+      return append(self, Closed{name, ClosedBy::person}, [campaign]() -> Verdict {
+        if (!campaign->view().closed) return {};
+        return OperatorAnswer{Kind::changed, campaign, {}};
+      });
     });
   }
   begin(std::move(operation));
 }
 
 OperatorDesk::Verdict OperatorDesk::append(Operation& operation, Entry entry, std::function<Verdict()> decided,
-                                           Need need) {
+                                           std::uint32_t quota) {
   const std::uint64_t number = next_number_++;
   if (const auto taken = journal_.append(std::move(entry), {author_, number}); !taken) {
     return OperatorAnswer{Kind::fault, nullptr, "the journal does not take it now: ask again, it is safe"};
   }
   operation.until = clock_.uptime() + limits_.seen_ms_max;
-  operation.present = {number, std::move(decided), need};
+  operation.present = {.number = number, .decided = std::move(decided), .campaign = operation.campaign, .quota = quota};
   return {};
 }
 
@@ -276,11 +291,19 @@ void OperatorDesk::append_failed(std::span<const AppendTag> appends, const Fault
   });
 }
 
+void OperatorDesk::heard(Time journal_now) {
+  std::erase_if(overdue_, [&](const Appended& appended) { return appended.lost_at <= journal_now; });
+  count();
+}
+
 void OperatorDesk::tick() {
   if (operations_.empty()) return;
   end_where([this](Operation& operation) -> Verdict {
     if (operation.until > clock_.uptime()) return {};
-    if (operation.present.need.places > 0) overdue_.push_back(std::move(operation.present));
+    if (operation.present.quota > 0) {
+      operation.present.lost_at = clock_.now() + lost_after;
+      overdue_.push_back(std::move(operation.present));
+    }
     return OperatorAnswer{Kind::fault, nullptr,
                           "the journal has not shown the change yet; its outcome is unknown: ask again, it is safe"};
   });

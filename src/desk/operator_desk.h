@@ -51,6 +51,7 @@ struct OperatorLimits {
 ///   Safe       asking again after a fault does no harm: the same terms are `unchanged`.
 ///   Bounds     at most `operations_max` wait. Quotas and campaigns by OperatorLimits, those counted too that are asked
 ///              for and not seen yet: what only these leave no room for is a fault, since they may come to nothing.
+///              What is asked again takes no room a second time.
 ///   Threads    lives on one loop; messages and time in, messages out.
 class OperatorDesk {
  public:
@@ -65,6 +66,7 @@ class OperatorDesk {
   /// The standings have these effects already.
   void applied(std::span<const Effect> effects);
   void append_failed(std::span<const AppendTag> appends, const Fault& fault);
+  void heard(Time journal_now);
   void tick();
 
   /// For the scrape, from any thread.
@@ -73,7 +75,7 @@ class OperatorDesk {
  private:
   /// Nothing: not decided yet.
   using Verdict = std::optional<OperatorAnswer>;
-  /// What an entry will take of the limits.
+  /// What entries will take of the limits.
   struct Need {
     std::uint64_t places = 0;
     std::size_t campaigns = 0;
@@ -81,7 +83,9 @@ class OperatorDesk {
   struct Appended {
     std::uint64_t number = 0;
     std::function<Verdict()> decided;  // has the entry been seen, and what came of it; none: nothing is appended
-    Need need;
+    CampaignId campaign;
+    std::uint32_t quota = 0;  // that the campaign will have; 0: the entry changes none
+    Time lost_at{};           // of an overdue one: a journal that does not hold it then will never show it
   };
   struct Operation {
     CampaignId campaign;
@@ -93,10 +97,10 @@ class OperatorDesk {
   };
 
   Verdict refuse(const Opened& opened) const;
-  Verdict refuse_quota(std::uint32_t quota, std::uint32_t before) const;
+  Verdict refuse_quota(const CampaignId& campaign, std::uint32_t quota) const;
   std::string is_over(std::string_view time) const;
-  Need asked_for() const;
-  Verdict append(Operation& operation, Entry entry, std::function<Verdict()> decided, Need need);
+  Need need_with(const CampaignId& campaign, std::uint32_t quota) const;
+  Verdict append(Operation& operation, Entry entry, std::function<Verdict()> decided, std::uint32_t quota = 0);
   void begin(Operation operation);
   Verdict advance(Operation& operation);
   template <class Ended>
@@ -110,7 +114,7 @@ class OperatorDesk {
   const OperatorLimits limits_;
   std::uint64_t next_number_ = 1;
   std::vector<Operation> operations_;
-  std::vector<Appended> overdue_;  // nobody waits for them any more, and the journal may still show them
+  std::vector<Appended> overdue_;  // that take room: nobody waits for them any more, the journal may still show them
   std::atomic<std::size_t> waiting_{0};
 };
 

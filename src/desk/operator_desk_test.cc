@@ -88,21 +88,65 @@ TEST_F(OperatorDeskTest, keeps_its_limits) {
 }
 
 TEST_F(OperatorDeskTest, keeps_places_max_against_what_is_not_seen_yet) {
-  create({.campaign = "a", .quota = 1000});
-  create({.campaign = "b", .quota = 501});
+  create({.campaign = "a", .quota = 900});
+  create({.campaign = "b", .quota = 601});
   ASSERT_EQ(answers_.size(), 1U);
   EXPECT_EQ(answers_[0].kind, Kind::fault) << "a may come to nothing";
   EXPECT_NE(answers_[0].detail.find("places_max"), std::string::npos);
   answers_.clear();
-  create({.campaign = "b", .quota = 400});
+  create({.campaign = "b", .quota = 500});
   commit();
   ASSERT_EQ(answers_.size(), 2U);
   answers_.clear();
-  change({.quota = 500}, "b");
-  change({.quota = 500}, "b");
+  change({.quota = 600}, "b");
+  change({.quota = 901}, "a");
   EXPECT_EQ(answer().kind, Kind::fault) << "the first raise takes what is left";
   EXPECT_EQ(answer().kind, Kind::changed);
   EXPECT_EQ(standings_.places(), 1500U);
+}
+
+TEST_F(OperatorDeskTest, asking_again_takes_no_room_a_second_time) {
+  create({.campaign = "a", .quota = 500});
+  EXPECT_EQ(answer().kind, Kind::created);
+  create({.campaign = "b", .quota = 1000});
+  create({.campaign = "b", .quota = 1000});
+  EXPECT_TRUE(answers_.empty()) << "of the two one counts, so both fit campaigns_max and places_max";
+  journal_.waiting.clear();
+  clock_.advance(limits::in_flight_ms_max_default);
+  desk_.tick();
+  ASSERT_EQ(answers_.size(), 2U);
+  EXPECT_EQ(std::exchange(answers_, {})[0].kind, Kind::fault) << "their outcome is unknown";
+  create({.campaign = "b", .quota = 900});
+  EXPECT_EQ(answer().kind, Kind::created);
+  EXPECT_EQ(desk_.waiting(), 0U) << "the earlier ones can come to nothing now";
+
+  change({.quota = 950}, "b");
+  journal_.waiting.clear();
+  clock_.advance(limits::in_flight_ms_max_default);
+  desk_.tick();
+  EXPECT_EQ(answer().kind, Kind::fault);
+  change({.quota = 600}, "a");
+  EXPECT_EQ(answer().kind, Kind::fault) << "the journal may still show that of b";
+  change({.quota = 1000}, "b");
+  EXPECT_EQ(answer().kind, Kind::changed);
+}
+
+TEST_F(OperatorDeskTest, what_the_journal_has_not_shown_for_long_is_lost) {
+  create({.campaign = "a", .quota = 1000});
+  journal_.waiting.clear();
+  clock_.advance(limits::in_flight_ms_max_default);
+  desk_.tick();
+  EXPECT_EQ(answer().kind, Kind::fault);
+  clock_.advance(Millis(59'999));
+  desk_.heard(clock_.now());
+  EXPECT_EQ(desk_.waiting(), 1U) << "it may be on its way";
+  clock_.advance(Millis(1));
+  create({.campaign = "b", .quota = 1000});
+  EXPECT_EQ(answer().kind, Kind::fault) << "nobody knows what is in the journal by now";
+  desk_.heard(clock_.now());
+  EXPECT_EQ(desk_.waiting(), 0U);
+  create({.campaign = "b", .quota = 1000});
+  EXPECT_EQ(answer().kind, Kind::created);
 }
 
 TEST_F(OperatorDeskTest, keeps_campaigns_max_against_what_is_not_seen_yet) {

@@ -209,20 +209,24 @@ void Issuer::find_new_campaigns() {
   }
 }
 
-/// The next campaign in turn that has work and may; lowers `next` to when another look is worth it.
+/// The next campaign in turn that has work and may; lowers `next` to when another look is worth it. Behind one that
+/// only the store's pace holds back the others wait: else small batches, which find room sooner, would take the store's
+/// whole rate, and a large one would never go.
 Issuer::Course* Issuer::next_course(Uptime now, Uptime& next) {
+  bool others_wait = false;
   for (std::size_t i = 0; i < courses_.size(); ++i) {
     Course& course = courses_[(turn_ + i) % courses_.size()];
     tell_issued(course, now);
-    if (course.stopped || !course.has_work()) continue;
+    if (others_wait || course.stopped || !course.has_work()) continue;
     const std::size_t rows = rows_max_of(course);
-    const Uptime due = std::max(course.pace.due(rows, rate_of(*course.campaign)),
-                                pace_of_store_.due(rows, settings_.issue_rate_total));
+    const Uptime own = course.pace.due(rows, rate_of(*course.campaign));
+    const Uptime due = std::max(own, pace_of_store_.due(rows, settings_.issue_rate_total));
     if (due <= now) {
       turn_ = (turn_ + i + 1) % courses_.size();
       return &course;
     }
     next = std::min(next, due);
+    others_wait = own <= now;
   }
   return nullptr;
 }

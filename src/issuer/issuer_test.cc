@@ -131,6 +131,28 @@ TEST_F(IssuerTest, campaigns_take_turns_under_the_rate_of_the_store) {
   EXPECT_LE(std::abs(apart), 2);
 }
 
+TEST_F(IssuerTest, small_batches_do_not_starve_a_large_one_under_the_rate_of_the_store) {
+  total_rate = 25;  // less than the two small ones could take together
+  open("lunch", 1000, 0.0);
+  open("dinner", 1000, 19.0);
+  open("supper", 1000, 19.0);
+  win("lunch", 500);
+  win("dinner", 500, 501);
+  win("supper", 500, 1001);
+  start();
+  run(Millis(20'000));
+  std::vector<HandStore::Row> all;
+  for (const char* campaign : {"lunch", "dinner", "supper"}) {
+    all.insert(all.end(), rows(campaign).begin(), rows(campaign).end());
+  }
+  EXPECT_LE(most_in_a_second(all), 25U);
+  EXPECT_GE(all.size(), 470U) << "who waits for its turn costs the store's rate little";
+  // A turn is a batch, a tenth of a second's rows: two of lunch, which has the store's rate only, one of each other.
+  EXPECT_NEAR(static_cast<double>(rows("lunch").size()), 240, 10);
+  EXPECT_NEAR(static_cast<double>(rows("dinner").size()), 120, 10);
+  EXPECT_NEAR(static_cast<double>(rows("supper").size()), 120, 10);
+}
+
 TEST_F(IssuerTest, the_rate_holds_over_an_outage_and_a_restart) {
   open("lunch", 1000, 10.0);
   win("lunch", 100);
