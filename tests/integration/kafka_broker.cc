@@ -13,7 +13,7 @@
 #include <thread>
 
 #include "base/assert.h"
-#include "kafka/kafka.h"
+#include "kafka/kafka_admin.h"
 
 namespace firstcome {
 namespace {

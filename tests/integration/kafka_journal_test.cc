@@ -11,6 +11,8 @@
 #include <set>
 
 #include "journal/recording_follower.h"
+#include "kafka/kafka_admin.h"
+#include "kafka/kafka_producer.h"
 #include "kafka_broker.h"
 
 namespace firstcome {
