@@ -196,6 +196,18 @@ TEST_F(KafkaJournalTest, brokers_that_make_topics_by_themselves_are_refused) {
   EXPECT_NE(opened.error().what.find("auto.create.topics.enable=false"), std::string::npos) << opened.error().what;
 }
 
+TEST_F(KafkaJournalTest, a_broker_that_only_we_do_not_reach_does_not_stand_for_all) {
+  KafkaBroker broker;
+  KafkaBroker hidden(broker, {{"node.id", "0"},  // it is asked first
+                              {"advertised.listeners", "PLAINTEXT://127.0.0.1:" + std::to_string(free_port())}});
+  at(broker.address());
+  auto asking = admin();
+  ASSERT_TRUE(follower_.wait_until([&] { return asking.brokers(answer_max) == 2; }));
+  const auto answer = asking.broker_config(Millis(1000));
+  ASSERT_TRUE(answer) << answer.error().what;
+  EXPECT_EQ(answer->at("node.id"), "1");
+}
+
 TEST_F(KafkaJournalTest, an_address_where_nobody_is_can_be_tried_again) {
   at("127.0.0.1:" + std::to_string(free_port()));
   const auto began = std::chrono::steady_clock::now();
