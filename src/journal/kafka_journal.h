@@ -15,6 +15,7 @@
 #include "journal/journal.h"
 #include "journal/kafka_reader.h"
 #include "journal/kafka_sender.h"
+#include "kafka/kafka_admin.h"
 
 namespace firstcome {
 

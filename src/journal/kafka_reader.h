@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "journal/kafka_topic.h"
+#include "kafka/kafka_consumer.h"
 #include "model/entry.h"
 
 namespace firstcome {

@@ -16,7 +16,7 @@
 #include "base/clock.h"
 #include "journal/journal.h"
 #include "journal/kafka_reader.h"
-#include "kafka/kafka.h"
+#include "kafka/kafka_producer.h"
 
 namespace firstcome {
 

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "journal/kafka_reader.h"
+#include "kafka/kafka_producer.h"
 
 namespace firstcome {
 namespace {

@@ -6,7 +6,8 @@
 
 #include "base/random.h"
 #include "base/result.h"
-#include "kafka/kafka.h"
+#include "kafka/kafka_access.h"
+#include "kafka/kafka_admin.h"
 #include "model/entry.h"
 
 namespace firstcome {

@@ -13,7 +13,7 @@
 #include <thread>
 
 #include "base/assert.h"
-#include "kafka/kafka.h"
+#include "kafka/kafka_admin.h"
 
 namespace firstcome {
 namespace {
@@ -47,24 +47,32 @@ void write_u32(std::uint32_t number, char* to) {
 
 }  // namespace
 
-KafkaBroker::KafkaBroker(const std::map<std::string, std::string>& config)
-    : port_(free_port()), controller_port_(free_port()) {
+KafkaBroker::KafkaBroker(const Config& config) : port_(free_port()), controller_port_(free_port()) {
+  make({{"process.roles", "broker,controller"},
+        {"node.id", "1"},
+        {"listeners", fmt::format("PLAINTEXT://{},CONTROLLER://127.0.0.1:{}", address(), controller_port_)}},
+       config);
+}
+
+KafkaBroker::KafkaBroker(const KafkaBroker& first, const Config& config)
+    : port_(free_port()), controller_port_(first.controller_port_) {
+  make({{"process.roles", "broker"}, {"listeners", "PLAINTEXT://" + address()}}, config);
+}
+
+void KafkaBroker::make(Config own, const Config& config) {
   std::string name = (std::filesystem::temp_directory_path() / "firstcome-kafka-XXXXXX").string();
   MUST(mkdtemp(name.data()) != nullptr, "a temporary folder can be made");
   folder_ = name;
-  std::map<std::string, std::string> all{
-      {"process.roles", "broker,controller"},
-      {"node.id", "1"},
-      {"controller.quorum.voters", fmt::format("1@127.0.0.1:{}", controller_port_)},
-      {"controller.listener.names", "CONTROLLER"},
-      {"listeners", fmt::format("PLAINTEXT://127.0.0.1:{},CONTROLLER://127.0.0.1:{}", port_, controller_port_)},
-      {"advertised.listeners", "PLAINTEXT://" + address()},
-      {"listener.security.protocol.map", "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT"},
-      {"log.dirs", folder_ + "/data"},
-      {"auto.create.topics.enable", "false"},
-      {"offsets.topic.replication.factor", "1"},
-      {"unclean.leader.election.enable", "false"},
-      {"controlled.shutdown.enable", "false"}};
+  Config all{{"controller.quorum.voters", fmt::format("1@127.0.0.1:{}", controller_port_)},
+             {"controller.listener.names", "CONTROLLER"},
+             {"advertised.listeners", "PLAINTEXT://" + address()},
+             {"listener.security.protocol.map", "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT"},
+             {"log.dirs", folder_ + "/data"},
+             {"auto.create.topics.enable", "false"},
+             {"offsets.topic.replication.factor", "1"},
+             {"unclean.leader.election.enable", "false"},
+             {"controlled.shutdown.enable", "false"}};
+  all.merge(own);
   for (const auto& [key, value] : config) all[key] = value;
   {
     std::ofstream file(folder_ + "/server.properties");

@@ -15,8 +15,13 @@ namespace firstcome {
 /// TEST_KAFKA_JARS names them.
 class KafkaBroker {
  public:
+  using Config = std::map<std::string, std::string>;
+
   /// `config` of the broker, besides what makes it small; "" leaves a key out.
-  explicit KafkaBroker(const std::map<std::string, std::string>& config = {});
+  explicit KafkaBroker(const Config& config = {});
+
+  /// Another one in the cluster of `first`, with a node.id of its own in `config`.
+  KafkaBroker(const KafkaBroker& first, const Config& config);
   ~KafkaBroker();
   KafkaBroker(const KafkaBroker&) = delete;
   KafkaBroker& operator=(const KafkaBroker&) = delete;
@@ -32,6 +37,8 @@ class KafkaBroker {
   void damage(const std::string& topic, std::string_view text);
 
  private:
+  void make(Config own, const Config& config);
+
   std::string folder_;
   std::uint16_t port_, controller_port_;
   OwnProcess process_;

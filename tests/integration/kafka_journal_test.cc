@@ -8,9 +8,13 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <set>
+#include <utility>
 
 #include "journal/recording_follower.h"
+#include "kafka/kafka_admin.h"
+#include "kafka/kafka_producer.h"
 #include "kafka_broker.h"
 
 namespace firstcome {
@@ -106,6 +110,12 @@ class KafkaJournalTest : public testing::Test {
     ASSERT_EQ(told, kafka::Delivery::done);
   }
 
+  void write_installation(const Installation& installation) {
+    std::vector<std::uint8_t> body;
+    encode(installation, body);
+    write(body);
+  }
+
   SystemRandom random_;
   TestClock clock_;
   KafkaPlace place_;
@@ -184,6 +194,18 @@ TEST_F(KafkaJournalTest, brokers_that_make_topics_by_themselves_are_refused) {
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().kind, FaultKind::misconfigured);
   EXPECT_NE(opened.error().what.find("auto.create.topics.enable=false"), std::string::npos) << opened.error().what;
+}
+
+TEST_F(KafkaJournalTest, a_broker_that_only_we_do_not_reach_does_not_stand_for_all) {
+  KafkaBroker broker;
+  KafkaBroker hidden(broker, {{"node.id", "0"},  // it is asked first
+                              {"advertised.listeners", "PLAINTEXT://127.0.0.1:" + std::to_string(free_port())}});
+  at(broker.address());
+  auto asking = admin();
+  ASSERT_TRUE(follower_.wait_until([&] { return asking.brokers(answer_max) == 2; }));
+  const auto answer = asking.broker_config(Millis(1000));
+  ASSERT_TRUE(answer) << answer.error().what;
+  EXPECT_EQ(answer->at("node.id"), "1");
 }
 
 TEST_F(KafkaJournalTest, an_address_where_nobody_is_can_be_tried_again) {
@@ -392,7 +414,49 @@ TEST_F(KafkaJournalTest, an_entry_with_a_clients_stamp_is_skipped_by_all) {
   EXPECT_FALSE(lost());
 }
 
-TEST_F(KafkaJournalTest, two_who_make_the_topic_at_once_agree) {
+TEST_F(KafkaJournalTest, a_topic_that_was_half_made_is_finished) {
+  ASSERT_TRUE(admin().create(place_.topic, 2, 1, config(), answer_max));
+  const Installation installation{.id = {1}, .partitions = 2};
+  write_installation(installation);
+  ASSERT_TRUE(follower_.wait_until([&] { return find_installations(place_, 1).has_value(); }));
+  const auto opened = open();
+  ASSERT_FALSE(opened);
+  EXPECT_NE(opened.error().what.find("in 1 of 2 partitions: firstcome topic create"), std::string::npos)
+      << opened.error().what;
+  const auto made = make_topic(place_, {.partitions = 5, .replication = {}}, random_);
+  ASSERT_TRUE(made) << made.error().what;
+  const auto installed = find_installations(place_, 1);
+  ASSERT_TRUE(installed) << installed.error().what;
+  EXPECT_EQ(*installed, (std::map<std::uint32_t, Installation>{{0, installation}, {1, installation}}));
+}
+
+/// The dice of somebody who is overtaken while he throws them.
+class OvertakenRandom final : public Random {
+ public:
+  explicit OvertakenRandom(std::function<void()> overtake) : overtake_(std::move(overtake)) {}
+  void fill(std::span<std::uint8_t> bytes) override {
+    if (const auto overtake = std::exchange(overtake_, {})) overtake();
+    system_.fill(bytes);
+  }
+
+ private:
+  std::function<void()> overtake_;
+  SystemRandom system_;
+};
+
+// He saw a topic without an installation, and draws one; the other's is in partition 0 by then, and nowhere else yet.
+TEST_F(KafkaJournalTest, who_is_overtaken_while_he_makes_the_topic_writes_the_installation_of_the_other) {
+  const Installation first{.id = {1}, .partitions = 2};
+  OvertakenRandom random([&] { write_installation(first); });
+  const auto made = make_topic(place_, {.partitions = 3, .replication = {}}, random);
+  ASSERT_TRUE(made) << made.error().what;
+  EXPECT_NE(made->find("2 partitions"), std::string::npos) << *made;
+  const auto installed = find_installations(place_, 1);
+  ASSERT_TRUE(installed) << installed.error().what;
+  EXPECT_EQ(*installed, (std::map<std::uint32_t, Installation>{{0, first}, {1, first}}));
+}
+
+TEST_F(KafkaJournalTest, four_who_make_the_topic_at_once_agree) {
   std::vector<std::thread> makers;
   std::vector<Result<std::string>> said(4, fail(FaultKind::unavailable, ""));
   for (auto& mine : said) {

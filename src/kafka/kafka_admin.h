@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "kafka/kafka_access.h"
+
+namespace firstcome::kafka {
+
+/// A topic as the brokers describe it.
+struct Topic {
+  std::uint32_t partitions = 0;
+  std::uint32_t replication = 0;  ///< of its partition with the fewest replicas
+  std::map<std::string, std::string, std::less<>> config;
+};
+
+class Admin {
+ public:
+  static Result<Admin> open(const Access& access);
+  ~Admin();
+  Admin(Admin&&) noexcept;
+  Admin& operator=(Admin&&) noexcept;
+
+  /// None: there is no such topic.
+  Result<std::optional<Topic>> describe(const std::string& topic, Millis longest);
+
+  Result<std::uint32_t> brokers(Millis longest);
+
+  /// The settings of the first broker that answers.
+  Result<std::map<std::string, std::string, std::less<>>> broker_config(Millis longest);
+
+  /// misconfigured: it is there already, or the brokers do not let us.
+  Result<void> create(const std::string& topic, std::uint32_t partitions, std::uint32_t replication,
+                      const std::map<std::string, std::string, std::less<>>& config, Millis longest);
+
+ private:
+  struct Parts;
+  explicit Admin(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace firstcome::kafka
