@@ -106,6 +106,9 @@ bool KafkaJournal::step(Millis wait) {
       return false;
     }
     show(messages_);
+    for (const KafkaKey& key : reader_.skipped_keys()) {
+      if (key.node == node_) sender_->skipped(key.number);
+    }
   }
   tell_failed();
   hear();
@@ -163,7 +166,7 @@ void KafkaJournal::tell_failed() {
     std::lock_guard lock(stats_mutex_);
     stats_.faults += failed.tags.size();
   }
-  follower_->append_failed(failed.tags, {FaultKind::unavailable, "the brokers did not take it: " + failed.why});
+  follower_->append_failed(failed.tags, {FaultKind::unavailable, "the journal did not take it: " + failed.why});
 }
 
 void KafkaJournal::hear() {

@@ -135,6 +135,7 @@ Result<void> KafkaReader::take(const kafka::Message& message, std::vector<Read>&
   }
   if (!message.stamped_by_broker && installed_[message.partition]) {
     ++skipped_;
+    if (const auto key = KafkaKey::of(message.key)) skipped_keys_.push_back(*key);
     return {};
   }
   if (!message.stamped_by_broker) {
@@ -159,6 +160,7 @@ Result<void> KafkaReader::take(const kafka::Message& message, std::vector<Read>&
 }
 
 Result<void> KafkaReader::read(Millis wait, std::vector<Read>& into) {
+  skipped_keys_.clear();
   std::optional<Fault> fault;
   auto polled = consumer_.poll(wait, read_messages_max, [&](const kafka::Message& message) {
     if (fault) return;

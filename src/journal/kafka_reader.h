@@ -50,6 +50,9 @@ class KafkaReader {
   using Ends = std::map<std::uint32_t, std::int64_t>;  ///< by partition: the offset behind the last message
   Result<Ends> ends(Millis longest);
 
+  /// Of entries that the last read() has skipped, for who sent them.
+  const std::vector<KafkaKey>& skipped_keys() const { return skipped_keys_; }
+
   /// Has everything up to there been read?
   bool has_reached(const Ends& ends) const;
 
@@ -78,6 +81,7 @@ class KafkaReader {
   std::vector<std::uint32_t> partitions_;
   std::vector<bool> installed_;  // by partition
   std::uint64_t skipped_ = 0;
+  std::vector<KafkaKey> skipped_keys_;
 };
 
 /// The installation records of partitions 0..partitions-1, where there are any; of partition 0's number of them, if it

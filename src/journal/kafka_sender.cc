@@ -64,6 +64,11 @@ std::optional<Time> KafkaSender::seen(std::uint64_t number) {
   return sent;
 }
 
+void KafkaSender::skipped(std::uint64_t number) {
+  std::lock_guard lock(mutex_);
+  give_up(number, true, "it got a client's stamp, while the topic had no message.timestamp.type=LogAppendTime");
+}
+
 KafkaSender::Failed KafkaSender::take_failed() {
   std::lock_guard lock(mutex_);
   return std::exchange(failed_, {});

@@ -33,7 +33,7 @@ namespace firstcome {
 ///   Repeated  when the idempotent producer breaks (fatal), another one takes its place, and its tickets without a
 ///   report
 ///             are sent once more; an operator's entry is not.
-///   Threads   send(), seen() and stats() from any; the rest on one.
+///   Threads   send(), seen(), skipped() and stats() from any; the rest on one.
 ///   Bounds    `append_entries_max` entries are known at once; beyond, send() fails with overloaded.
 class KafkaSender {
  public:
@@ -53,6 +53,9 @@ class KafkaSender {
 
   /// It stands in the topic: nobody waits for its report. Returns when it was sent, if it was known.
   std::optional<Time> seen(std::uint64_t number);
+
+  /// It stands in the topic, and everybody skips it.
+  void skipped(std::uint64_t number);
 
   /// Appends that will never be seen, since the last call, and why.
   struct Failed {

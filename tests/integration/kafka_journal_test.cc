@@ -405,12 +405,19 @@ TEST_F(KafkaJournalTest, an_entry_with_a_clients_stamp_is_skipped_by_all) {
   std::vector<std::uint8_t> body;
   encode(Entry(ticket(1)), body);
   write(body);
+  ASSERT_TRUE(journal_->append(ticket(3), {7, 3}));
+  auto reader = KafkaReader::open(place_);
+  ASSERT_TRUE(reader) << reader.error().what;
+  ASSERT_TRUE(follower_.wait_until([&] { return reader->ends(answer_max).value().at(0) == 3; })) << "it is written";
   ASSERT_TRUE(set_config(place_, config()));
   ASSERT_TRUE(follower_.wait_until([&] { return !journal_->trouble(); }));
+  ASSERT_TRUE(follower_.wait_until([&] { return follower_.failed() == std::vector<AppendTag>{{7, 3}}; }))
+      << "its own is told as failed";
+  EXPECT_EQ(journal_->stats().waiting, 0U);
   ASSERT_TRUE(journal_->append(ticket(2), {}));
   ASSERT_TRUE(follower_.wait_for_entries(2));
   EXPECT_EQ(follower_.entries().back().entry, Entry(ticket(2)));
-  EXPECT_EQ(journal_->stats().skipped, 1U);
+  EXPECT_EQ(journal_->stats().skipped, 2U);
   EXPECT_FALSE(lost());
 }
 
