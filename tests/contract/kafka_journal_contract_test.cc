@@ -24,10 +24,13 @@ class KafkaHost final : public JournalHost {
   Result<std::unique_ptr<Journal>> open(std::size_t append_entries_max) override {
     if (own_ && is_down_) own_->start();
     is_down_ = false;
-    auto opened = KafkaJournal::open(
-        {.place = place_, .clock = clock_, .random = random_, .append_entries_max = append_entries_max});
-    if (!opened) return fail(opened.error());
-    return std::unique_ptr<Journal>(std::move(*opened));
+    // A broker that has just started answers before it leads: a supervisor starts us again.
+    for (const Uptime until = clock_.uptime() + wait_max();;) {
+      auto opened = KafkaJournal::open(
+          {.place = place_, .clock = clock_, .random = random_, .append_entries_max = append_entries_max});
+      if (opened) return std::unique_ptr<Journal>(std::move(*opened));
+      if (!opened.error().retryable() || clock_.uptime() >= until) return fail(opened.error());
+    }
   }
 
   /// Deviation: the broker is killed, but the machine's page cache survives. That it asks for an fsync before it
