@@ -300,8 +300,12 @@ void Issuer::write(Course& course, const Batch& made) {
   const double took = std::chrono::duration<double>(clock_.uptime() - before).count();
   counters_.commit_seconds.store(counters_.commit_seconds.load() + took);
   if (!outcome) {
-    spend(course, rows_of(made));                                   // it may have been written
-    others_wrote_ |= outcome.error().kind == FaultKind::timed_out;  // or be written later, whenever
+    spend(course, rows_of(made));  // it may have been written
+    if (outcome.error().kind == FaultKind::timed_out) {
+      // Or will be, whenever. A beat is true only when that is decided, and from then on its rows count.
+      others_wrote_ = true;
+      beat_due_.reset();
+    }
     if (mutant(Mutant::fault_parks)) return refused(course, made, outcome.error().what);
     failed(outcome.error(), "write coupons of " + made.batch.next.campaign.str());
   } else if (std::holds_alternative<FenceLost>(*outcome)) {
