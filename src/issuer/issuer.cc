@@ -161,7 +161,7 @@ Result<void> Issuer::read_store() {
 std::unexpected<Fault> Issuer::ahead(std::string what) {
   constexpr std::uint64_t hears = 3;
   const std::uint64_t heard = heard_;
-  if (settings_.is_alone) return fail(FaultKind::corrupt, std::move(what));
+  if (settings_.is_alone || mutant(Mutant::behind_is_corrupt)) return fail(FaultKind::corrupt, std::move(what));
   if (!ahead_since_) ahead_since_ = heard;
   if (heard >= *ahead_since_ + hears) return fail(FaultKind::corrupt, std::move(what));
   return fail(FaultKind::unavailable, "this process is behind: it waits for the journal, or: " + what);
