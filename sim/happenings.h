@@ -98,7 +98,9 @@ enum class Happening : std::uint8_t {
   spare_took_over,
   fence_lost,
   transaction_ended,  ///< by the server, since its issuer stood still
-  lock_waited,        ///< for an issuer that stands still, in vain
+  lock_waited,        ///< for a transaction that is not decided, in vain
+  beat_waited,        ///< so did a beat
+  place_lost,         ///< a write came from who was no longer the issuer at work
   parked,
   campaign_stopped,  ///< too many parked
   retried,
@@ -194,6 +196,8 @@ inline constexpr std::string_view happening_names[] = {"crash",
                                                        "fence_lost",
                                                        "transaction_ended",
                                                        "lock_waited",
+                                                       "beat_waited",
+                                                       "place_lost",
                                                        "parked",
                                                        "campaign_stopped",
                                                        "retried",

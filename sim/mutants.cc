@@ -35,6 +35,7 @@ constexpr Listed listed[] = {
     {Mutant::fold_from_progress, "fold_from_progress", "the fold begins at the store's progress"},
     {Mutant::fence_without_chain, "fence_without_chain", "the fence compares the rank only"},
     {Mutant::fence_last, "fence_last", "the fence is checked after the coupons, without the transaction"},
+    {Mutant::beat_passes, "beat_passes", "the store takes a beat while a transaction is not decided"},
     {Mutant::fault_parks, "fault_parks", "a fault of the store parks the coupon"},
     {Mutant::progress_beyond_written, "progress_beyond_written", "progress runs ahead of the coupons"},
     {Mutant::sold_out_at_full, "sold_out_at_full", "sold_out when the tickets in hand fill the quota"},
@@ -50,6 +51,7 @@ constexpr Listed listed[] = {
     {Mutant::catching_up_is_fresh, "catching_up_is_fresh", "old entries that are shown late make a desk fresh"},
     {Mutant::store_read_once, "store_read_once", "an idle issuer does not look whether its rows are still there"},
     {Mutant::rate_not_held_back, "rate_not_held_back", "rows of another issuer do not count against the rate"},
+    {Mutant::behind_is_corrupt, "behind_is_corrupt", "an issuer that is behind the store's rows stops for good"},
 };
 
 constexpr std::string_view page_begins =

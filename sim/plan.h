@@ -37,6 +37,7 @@ struct Plan {
 
   std::uint32_t desks_of(std::uint32_t node) const { return node == 0 ? first_desks : node < apis ? 1 : 0; }
   bool has_issuer(std::uint32_t node) const { return !distributed || node >= apis; }
+  std::uint32_t issuers() const { return distributed ? nodes - apis : nodes; }
 };
 
 /// Draws the plan, and sets the world's faults: each seed has about half of them, from rare to frequent.

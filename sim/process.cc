@@ -68,6 +68,7 @@ Process::Process(World& world, const Plan& plan, Log& log, Tables& tables, Filte
     IssuerSettings settings = plan.issuer;
     settings.holder = "issuer-" + std::to_string(node);
     settings.author = operator_author + 1 + node;
+    settings.is_alone = plan.issuers() == 1;
     issuer_ = std::make_unique<Issuer>(standings_, store_, *journal_, clock_, settings);
   }
   if (mutant(Mutant::fold_from_progress)) {
@@ -233,8 +234,9 @@ void Process::check_freshness(const Loop& loop, std::string_view campaign, const
   if (!is_known && (loop.is_skewed || world_.now() - loop.heard_at > stale)) {
     world_.broke("a stale desk answers only what is won", "it answers about " + std::string(campaign));
   }
-  if (answer && answer->kind == AnswerKind::no_campaign &&
-      log_.knows_since(campaign, world_.now() - stale - post_delay_max)) {
+  // A process that stood still takes news that is as old as its clock may be off; what is older shows as skew.
+  const Micros old = std::max(post_delay_max, Micros{limits_.skew_ms_max.count()} * 1000);
+  if (answer && answer->kind == AnswerKind::no_campaign && log_.knows_since(campaign, world_.now() - stale - old)) {
     world_.broke("an unknown campaign is told by fresh desks only", std::string(campaign) + " was opened long ago");
   }
 }
@@ -270,6 +272,7 @@ void Process::heard(Time journal_now) {
       loop.desk->heard(journal_now);
     });
   }
+  if (issuer_) issuer_->heard();
 }
 
 void Process::tick(std::size_t desk) {
@@ -297,6 +300,7 @@ void Process::issue(std::uint64_t due_number) {
   const Uptime next = issuer_->step();
   issuing_ = false;
   if (issuer_->counters().stopped_campaigns > 0) world_.saw(Happening::campaign_stopped);
+  if (issuer_->counters().stopped) world_.broke("the store belongs to the journal", "an issuer stopped for good");
   issue_due_ = 0;
   issue_at(std::max(clock_.when(next), world_.now() + millis(1)));
 }

@@ -57,7 +57,7 @@ std::optional<std::string> Tables::refuses_any(PerCampaign& table, const IssueBa
   return {};
 }
 
-Result<WriteOutcome> Tables::write(const IssueBatch& batch, Micros sent) {
+Result<WriteOutcome> Tables::write(const IssueBatch& batch) {
   PerCampaign& table = of(batch.next.campaign);
   const std::size_t quotas = table.quotas.size(), coupons = table.coupons.size();
   const bool is_fenced = same_place(table.progress, batch.seen);
@@ -79,7 +79,7 @@ Result<WriteOutcome> Tables::write(const IssueBatch& batch, Micros sent) {
     parked_.push_back(std::move(entry));
   }
   table.progress = batch.next;
-  if (!batch.coupons.empty()) arrivals_.push_back({sent, table.id, batch.coupons.size()});
+  if (!batch.coupons.empty()) arrivals_.push_back({world_.now(), table.id, batch.coupons.size()});
   world_.trace("store {}: {} coupons, {} parked, up to rank {}, position {}", table.id.view(), batch.coupons.size(),
                batch.parked.size(), batch.next.rank, batch.next.position);
   return Committed{};
@@ -111,10 +111,36 @@ bool Tables::beat(const std::string& who) {
   return true;
 }
 
+std::uint64_t Tables::begin(const CampaignId& campaign, bool is_write, Micros until) {
+  std::erase_if(transactions_, [&](const Transaction& one) { return one.until <= world_.now(); });
+  transactions_.push_back({++last_transaction_, campaign, is_write, until});
+  return last_transaction_;
+}
+
+void Tables::end(std::uint64_t transaction) {
+  std::erase_if(transactions_, [&](const Transaction& one) { return one.number == transaction; });
+}
+
+bool Tables::is_open(std::uint64_t transaction) const {
+  return std::ranges::any_of(
+      transactions_, [&](const Transaction& one) { return one.number == transaction && world_.now() <= one.until; });
+}
+
+bool Tables::is_progress_locked(const CampaignId& campaign) const {
+  return std::ranges::any_of(
+      transactions_, [&](const Transaction& one) { return one.campaign == campaign && world_.now() < one.until; });
+}
+
+bool Tables::is_issuer_locked() const {
+  return std::ranges::any_of(transactions_,
+                             [&](const Transaction& one) { return one.is_write && world_.now() < one.until; });
+}
+
 void Tables::remove() {
   campaigns_.clear();
   parked_.clear();
   arrivals_.clear();
+  transactions_.clear();
   installation.reset();
   holder_.clear();
   ++lives;
@@ -130,7 +156,7 @@ void Tables::restore_copy() {
   world_.saw(Happening::store_restored);
   campaigns_ = copied_campaigns_;
   parked_ = copied_parked_;
-  for (PerCampaign& table : campaigns_) table.locked_until = 0;
+  transactions_.clear();
   ++lives;
 }
 
@@ -153,24 +179,18 @@ void SimStore::stand_still(Happening fault) {
   world_.run_until(until);
 }
 
-/// Behind the fence, with the lock on the campaign's progress.
-Result<void> SimStore::stand_in_transaction(const CampaignId& campaign) {
-  if (tables_.is_locked(campaign)) {
-    world_.saw(Happening::lock_waited);
-    return fail(FaultKind::unavailable, "waited for a lock in vain");
-  }
-  const std::uint32_t lives = tables_.lives;
-  const Micros ended_at = world_.now() + idle_max;
-  tables_.lock(campaign, ended_at);
+/// Behind the fence, with the locks of the transaction.
+Result<void> SimStore::stand_in_transaction(std::uint64_t transaction) {
   stand_still(Happening::transaction_stopped);
-  const bool is_ended = world_.now() > ended_at || tables_.lives != lives;
-  if (!is_ended) tables_.unlock(campaign);
   if (!life_.is_alive()) return fail(FaultKind::unavailable, "this process is gone");
-  if (!is_ended) return {};
+  if (tables_.is_open(transaction)) return {};
   // Known before the commit was sent, or not.
   world_.saw(Happening::transaction_ended);
   return fail(world_.dice.chance(500) ? FaultKind::unavailable : FaultKind::timed_out, "the connection was closed");
 }
+
+/// Who made no beat here has none to lose: the fence alone holds for it.
+bool SimStore::has_lost_its_place() const { return !held_as_.empty() && tables_.holder() != held_as_; }
 
 Result<std::optional<InstallationId>> SimStore::installation() {
   if (auto reached = reach(Happening::store_read_failed); !reached) return fail(reached.error());
@@ -194,24 +214,44 @@ Result<std::vector<Progress>> SimStore::progress() {
 }
 
 template <class Write>
-Result<WriteOutcome> SimStore::attempt(const CampaignId& campaign, const Write& write) {
+Result<WriteOutcome> SimStore::attempt(const CampaignId& campaign, bool is_write, const Write& write) {
   if (auto reached = reach(Happening::store_write_failed); !reached) return fail(reached.error());
-  const Micros sent = world_.now();  // rows count against the rate from here on: a zombie's arrive whenever
   stand_still(Happening::issuer_paused);
   if (!life_.is_alive()) return fail(FaultKind::unavailable, "this process is gone");
-  if (plan_.distributed) {
-    if (auto stood = stand_in_transaction(campaign); !stood) return fail(stood.error());
+  if (is_write && has_lost_its_place()) {
+    world_.saw(Happening::place_lost);
+    return FenceLost{};
   }
+  if (tables_.is_progress_locked(campaign)) {
+    world_.saw(Happening::lock_waited);
+    return fail(FaultKind::unavailable, "waited for a lock in vain");
+  }
+  const auto begin = [&](Micros for_at_most) { return tables_.begin(campaign, is_write, world_.now() + for_at_most); };
+  const std::uint64_t transaction = begin(idle_max);
+  if (plan_.distributed) {
+    if (auto stood = stand_in_transaction(transaction); !stood) {
+      tables_.end(transaction);
+      return fail(stood.error());
+    }
+  }
+  tables_.end(transaction);
   if (tables_.disk_full) return fail(FaultKind::unavailable, "the disk is full");
   const auto unknown = [] { return fail(FaultKind::timed_out, "no answer from the store"); };
-  if (world_.strikes(Happening::store_write_lost)) return unknown();
+  if (world_.strikes(Happening::store_write_lost)) {
+    begin(world_.dice.between(0, idle_max));  // the server learns late that nobody is there
+    return unknown();
+  }
   if (world_.strikes(Happening::store_write_late)) {
-    world_.after(world_.dice.between(100, millis(4000)), [&tables = tables_, lives = tables_.lives, write, sent] {
-      if (tables.lives == lives) (void)write(sent);
+    // The server has the commit: it takes its time, and is not idle.
+    const Micros takes = world_.dice.between(100, millis(4000));
+    world_.after(takes, [&tables = tables_, late = begin(takes), write] {
+      if (!tables.is_open(late)) return;
+      tables.end(late);
+      (void)write();
     });
     return unknown();
   }
-  auto outcome = write(sent);
+  auto outcome = write();
   life_.step();
   if (outcome && world_.strikes(Happening::store_write_unknown)) return unknown();
   if (outcome && std::holds_alternative<FenceLost>(*outcome)) world_.saw(Happening::fence_lost);
@@ -219,7 +259,7 @@ Result<WriteOutcome> SimStore::attempt(const CampaignId& campaign, const Write& 
 }
 
 Result<WriteOutcome> SimStore::write(const IssueBatch& batch) {
-  return attempt(batch.next.campaign, [&tables = tables_, batch](Micros sent) { return tables.write(batch, sent); });
+  return attempt(batch.next.campaign, true, [&tables = tables_, batch] { return tables.write(batch); });
 }
 
 Result<std::vector<ParkedEntry>> SimStore::parked() {
@@ -230,12 +270,19 @@ Result<std::vector<ParkedEntry>> SimStore::parked() {
 Result<WriteOutcome> SimStore::retry(std::int64_t number, Time) {
   const auto entry = std::ranges::find(tables_.parked(), number, &ParkedEntry::number);
   if (entry == tables_.parked().end()) return tables_.retry(number);
-  return attempt(entry->coupon.campaign, [&tables = tables_, number](Micros) { return tables.retry(number); });
+  return attempt(entry->coupon.campaign, false, [&tables = tables_, number] { return tables.retry(number); });
 }
 
 Result<bool> SimStore::beat(const std::string& holder) {
   if (auto reached = reach(Happening::store_read_failed); !reached) return fail(reached.error());
-  return tables_.beat(holder);
+  // For one of the same holder, too: the connection that began it was given up, and this is another one.
+  if (tables_.is_issuer_locked() && !mutant(Mutant::beat_passes)) {
+    world_.saw(Happening::beat_waited);
+    return fail(FaultKind::unavailable, "waited for a lock in vain");
+  }
+  const bool held = tables_.beat(holder);
+  if (held) held_as_ = holder;
+  return held;
 }
 
 Result<std::vector<CouponRow>> SimStore::coupons(std::string_view campaign, std::uint32_t after, std::size_t limit) {

@@ -19,19 +19,19 @@ class Tables {
     std::vector<std::uint32_t> quotas;
     std::vector<CouponRow> coupons;
     std::optional<Progress> progress;
-    Micros locked_until = 0;
   };
   struct Arrival {  // of rows: for the rule about the rate
-    Micros sent = 0;
+    Micros at = 0;
     CampaignId campaign;
     std::size_t rows = 0;
   };
 
   Tables(World& world, const Plan& plan) : world_(world), plan_(plan) {}
 
-  Result<WriteOutcome> write(const IssueBatch& batch, Micros sent);
+  Result<WriteOutcome> write(const IssueBatch& batch);
   Result<WriteOutcome> retry(std::int64_t number);
   bool beat(const std::string& who);
+  const std::string& holder() const { return holder_; }
 
   /// The file is gone.
   void remove();
@@ -40,10 +40,13 @@ class Tables {
   void make_copy();
   void restore_copy();
 
-  /// A transaction has the campaign's progress locked, until then at most: the server ends it when it stands still.
-  void lock(const CampaignId& campaign, Micros until) { of(campaign).locked_until = until; }
-  void unlock(const CampaignId& campaign) { of(campaign).locked_until = 0; }
-  bool is_locked(const CampaignId& campaign) { return world_.now() < of(campaign).locked_until; }
+  /// A transaction that is not decided has the campaign's progress locked, and a write has the issuer's row besides
+  /// (shared: a beat waits for it). `until`: when the server ends it at the latest. Gives its number.
+  std::uint64_t begin(const CampaignId& campaign, bool is_write, Micros until);
+  void end(std::uint64_t transaction);
+  bool is_open(std::uint64_t transaction) const;
+  bool is_progress_locked(const CampaignId& campaign) const;
+  bool is_issuer_locked() const;
 
   PerCampaign& of(const CampaignId& campaign);
   const std::vector<PerCampaign>& campaigns() const { return campaigns_; }
@@ -55,9 +58,16 @@ class Tables {
   Micros clock_error = 0;
   bool disk_full = false;
   Micros down_until = 0;
-  std::uint32_t lives = 0;  ///< times that it was removed or restored: no transaction outlives that
+  std::uint32_t lives = 0;  ///< times that it was removed or restored
 
  private:
+  struct Transaction {
+    std::uint64_t number = 0;
+    CampaignId campaign;
+    bool is_write = false;
+    Micros until = 0;
+  };
+
   std::optional<std::string> refuses(PerCampaign& table, const CouponRow& row) const;
   std::optional<std::string> refuses_any(PerCampaign& table, const IssueBatch& batch) const;
   void check_rows(const PerCampaign& table);
@@ -68,6 +78,8 @@ class Tables {
   std::vector<ParkedEntry> parked_;
   std::vector<PerCampaign> copied_campaigns_;
   std::vector<ParkedEntry> copied_parked_;
+  std::vector<Transaction> transactions_;
+  std::uint64_t last_transaction_ = 0;
   std::vector<Arrival> arrivals_;
   std::int64_t last_number_ = 0;
   std::string holder_;
@@ -92,14 +104,16 @@ class SimStore final : public Store {
  private:
   Result<void> reach(Happening fault);
   void stand_still(Happening fault);
-  Result<void> stand_in_transaction(const CampaignId& campaign);
+  Result<void> stand_in_transaction(std::uint64_t transaction);
+  bool has_lost_its_place() const;
   template <class Write>
-  Result<WriteOutcome> attempt(const CampaignId& campaign, const Write& write);
+  Result<WriteOutcome> attempt(const CampaignId& campaign, bool is_write, const Write& write);
 
   World& world_;
   const Plan& plan_;
   Tables& tables_;
   Life& life_;
+  std::string held_as_;  // the holder of the last beat that was true
 };
 
 }  // namespace firstcome::sim

@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -48,6 +49,7 @@ class HandStore final : public Store {
     return {};
   }
   Result<std::vector<Progress>> progress() override {
+    land_late();
     ++reads;
     if (take_one(fail_reads)) return fail(FaultKind::unavailable, "no store");
     std::vector<Progress> rows;
@@ -56,6 +58,14 @@ class HandStore final : public Store {
   }
   Result<WriteOutcome> write(const IssueBatch& batch) override {
     if (on_write) on_write();
+    land_late();
+    if (late_ && late_->batch.next.campaign == batch.next.campaign) {
+      return fail(FaultKind::unavailable, "waited for a lock in vain");
+    }
+    if (late_by > Millis(0)) {
+      late_ = {batch, clock_.uptime() + std::exchange(late_by, Millis(0))};
+      return fail(FaultKind::timed_out, "no answer");
+    }
     if (take_one(fail_writes)) return fail(FaultKind::unavailable, "no store");
     const auto found = progress_of.find(batch.next.campaign.str());
     const auto seen = found == progress_of.end() ? std::nullopt : std::optional(found->second);
@@ -64,8 +74,7 @@ class HandStore final : public Store {
     for (const CouponRow& row : batch.coupons) {
       if (poison.contains(row.user.str())) return RowRefused{"value too long"};
     }
-    progress_of[batch.next.campaign.str()] = batch.next;
-    for (const CouponRow& row : batch.coupons) coupons_of[row.campaign.str()].push_back({row, clock_.uptime()});
+    put(batch, clock_.uptime());
     for (ParkedEntry entry : batch.parked) {
       entry.number = ++last_number;
       parked_now.push_back(entry);
@@ -87,6 +96,8 @@ class HandStore final : public Store {
   }
   Result<bool> beat(const std::string& holder) override {
     ++beats;
+    land_late();
+    if (late_) return fail(FaultKind::unavailable, "waited for a lock in vain");
     if (!at_work) at_work = holder;
     return *at_work == holder;
   }
@@ -113,8 +124,24 @@ class HandStore final : public Store {
   std::optional<std::string> at_work;
   int fail_writes = 0, unknown_writes = 0, fail_reads = 0, reads = 0, beats = 0;
   std::int64_t last_number = 0;
+  Millis late_by{0};  ///< after that the next write lands, though nobody says so
 
  private:
+  struct Late {
+    IssueBatch batch;
+    Uptime at;
+  };
+
+  void put(const IssueBatch& batch, Uptime at) {
+    progress_of[batch.next.campaign.str()] = batch.next;
+    for (const CouponRow& row : batch.coupons) coupons_of[row.campaign.str()].push_back({row, at});
+  }
+  void land_late() {
+    if (!late_ || clock_.uptime() < late_->at) return;
+    put(late_->batch, late_->at);
+    late_.reset();
+  }
+
   /// One fewer of the faults that the test asked for.
   static bool take_one(int& left) {
     if (left == 0) return false;
@@ -123,6 +150,7 @@ class HandStore final : public Store {
   }
 
   HandClock& clock_;
+  std::optional<Late> late_;
 };
 
 }  // namespace firstcome::hand

@@ -161,7 +161,7 @@ Result<void> Issuer::read_store() {
 std::unexpected<Fault> Issuer::ahead(std::string what) {
   constexpr std::uint64_t hears = 3;
   const std::uint64_t heard = heard_;
-  if (settings_.is_alone) return fail(FaultKind::corrupt, std::move(what));
+  if (settings_.is_alone || mutant(Mutant::behind_is_corrupt)) return fail(FaultKind::corrupt, std::move(what));
   if (!ahead_since_) ahead_since_ = heard;
   if (heard >= *ahead_since_ + hears) return fail(FaultKind::corrupt, std::move(what));
   return fail(FaultKind::unavailable, "this process is behind: it waits for the journal, or: " + what);
@@ -306,8 +306,9 @@ void Issuer::write(Course& course, const Batch& made) {
   if (!outcome) {
     spend(course, rows_of(made));  // it may have been written
     if (outcome.error().kind == FaultKind::timed_out) {
-      others_wrote_ = true;  // or be written later,
-      beat_due_.reset();     // but not after the next beat
+      // Or will be, whenever. A beat is true only when that is decided, and from then on its rows count.
+      others_wrote_ = true;
+      beat_due_.reset();
     }
     if (mutant(Mutant::fault_parks)) return refused(course, made, outcome.error().what);
     failed(outcome.error(), "write coupons of " + made.batch.next.campaign.str());

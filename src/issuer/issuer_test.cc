@@ -186,6 +186,27 @@ TEST_F(IssuerTest, the_rate_holds_when_a_spare_takes_over) {
   EXPECT_GT(rows("lunch").size(), 20U);
 }
 
+TEST_F(IssuerTest, the_rate_holds_when_a_commit_lands_after_its_answer_was_given_up) {
+  total_rate = 30;
+  for (const char* campaign : {"lunch", "dinner"}) {
+    open(campaign, 5000);
+    win(campaign, 5000);
+  }
+  start();
+  run(Millis(2000));
+  // From before the beat that is due anyway on; until after the end of the pause that it then makes.
+  for (Millis late{900}; late < Millis(2500); late += Millis(40)) {
+    store_.late_by = late;
+    run(Millis(5000));
+  }
+  std::vector<HandStore::Row> all = rows("lunch");
+  all.insert(all.end(), rows("dinner").begin(), rows("dinner").end());
+  EXPECT_LE(most_in_a_second(all), 30U);
+  EXPECT_GT(all.size(), 1000U);
+  expect_dense("lunch", rows("lunch").size());
+  expect_dense("dinner", rows("dinner").size());
+}
+
 TEST_F(IssuerTest, a_store_that_fails_shows_until_it_takes_coupons_again) {
   open("lunch", 10);
   win("lunch", 2);
