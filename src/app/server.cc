@@ -193,7 +193,7 @@ Result<void> Server::Parts::connect() {
   news->add({[this, &first](Effects effects) {
                first.post([this, effects = std::move(effects)] { operator_desk->applied(*effects); });
              },
-             [this, &first](Time now) { first.post([this, now] { operator_desk->heard(now); }); },
+             [this, &first](Time) { first.post([this] { operator_desk->heard(); }); },
              [this, &first](std::vector<AppendTag> tags, Fault fault) {
                first.post([this, tags = std::move(tags), fault = std::move(fault)] {
                  operator_desk->append_failed(tags, fault);
@@ -210,7 +210,7 @@ void Server::Parts::start_issuing(std::uint32_t author) {
                                                    .issue_rate = settings.issue_rate,
                                                    .issue_rate_total = settings.issue_rate_total,
                                                    .parked_max = settings.parked_max,
-                                                   .is_alone = settings.role == "all"});
+                                                   .is_alone = !settings.is_distributed()});
   news->add({[this](const Effects&) { issuer_thread->prod(); }, [this](Time) { issuer->heard(); }, {}});
 }
 

@@ -9,8 +9,7 @@
 //   seen_ms_max, but the journal may still show the entry, so its room is not given back then: room given back too
 //   early would let the quotas exceed places_max, held too long it refuses for a while what asking again will get. A
 //   journal may tell nothing of an append whose outcome it cannot know, and such a one may land late, as a request does
-//   that waits in a slow broker. When the journal has been heard as of `lost_after` later, and has not shown it, it is
-//   lost.
+//   that waits in a slow broker. When the journal is heard `lost_after` later, and has not shown it, it is lost.
 #include "desk/operator_desk.h"
 
 #include <algorithm>
@@ -291,8 +290,8 @@ void OperatorDesk::append_failed(std::span<const AppendTag> appends, const Fault
   });
 }
 
-void OperatorDesk::heard(Time journal_now) {
-  std::erase_if(overdue_, [&](const Appended& appended) { return appended.lost_at <= journal_now; });
+void OperatorDesk::heard() {
+  std::erase_if(overdue_, [&](const Appended& appended) { return appended.lost_at <= clock_.uptime(); });
   count();
 }
 
@@ -301,7 +300,7 @@ void OperatorDesk::tick() {
   end_where([this](Operation& operation) -> Verdict {
     if (operation.until > clock_.uptime()) return {};
     if (operation.present.quota > 0) {
-      operation.present.lost_at = clock_.now() + lost_after;
+      operation.present.lost_at = clock_.uptime() + lost_after;
       overdue_.push_back(std::move(operation.present));
     }
     return OperatorAnswer{Kind::fault, nullptr,

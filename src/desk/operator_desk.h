@@ -66,7 +66,7 @@ class OperatorDesk {
   /// The standings have these effects already.
   void applied(std::span<const Effect> effects);
   void append_failed(std::span<const AppendTag> appends, const Fault& fault);
-  void heard(Time journal_now);
+  void heard();
   void tick();
 
   /// For the scrape, from any thread.
@@ -85,7 +85,7 @@ class OperatorDesk {
     std::function<Verdict()> decided;  // has the entry been seen, and what came of it; none: nothing is appended
     CampaignId campaign;
     std::uint32_t quota = 0;  // that the campaign will have; 0: the entry changes none
-    Time lost_at{};           // of an overdue one: a journal that does not hold it then will never show it
+    Uptime lost_at{};         // of an overdue one: a journal that is heard then and has not shown it never will
   };
   struct Operation {
     CampaignId campaign;

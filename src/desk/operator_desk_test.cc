@@ -138,12 +138,12 @@ TEST_F(OperatorDeskTest, what_the_journal_has_not_shown_for_long_is_lost) {
   desk_.tick();
   EXPECT_EQ(answer().kind, Kind::fault);
   clock_.advance(Millis(59'999));
-  desk_.heard(clock_.now());
+  desk_.heard();
   EXPECT_EQ(desk_.waiting(), 1U) << "it may be on its way";
   clock_.advance(Millis(1));
   create({.campaign = "b", .quota = 1000});
   EXPECT_EQ(answer().kind, Kind::fault) << "nobody knows what is in the journal by now";
-  desk_.heard(clock_.now());
+  desk_.heard();
   EXPECT_EQ(desk_.waiting(), 0U);
   create({.campaign = "b", .quota = 1000});
   EXPECT_EQ(answer().kind, Kind::created);

@@ -66,7 +66,7 @@ Result<void> RedisGate::ask(const CampaignId& campaign, const User& user, std::u
     return fail(FaultKind::overloaded, std::to_string(waiting_) + " claims wait for the gate");
   }
   Place* const place = place_to_ask(campaign);
-  if (!place && owner_ == Owner::we) scout_->look();  // the map has a hole
+  if (!place && owner_ == Owner::we) look_into_hole();
   if (!place || !place->node->takes_asks()) {
     counters_.bypasses.fetch_add(1, std::memory_order_relaxed);
     return fail(FaultKind::unavailable, "the gate is away");

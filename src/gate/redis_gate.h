@@ -120,6 +120,7 @@ class RedisGate final : public Gate, private RedisNodeOwner {
   bool must_look(const RedisNode& node) const;
   void looked(RedisNode& node, const RedisValue& reply);
   void look_after();
+  void look_into_hole();
 
   const RedisGateOptions options_;
   const std::shared_ptr<RedisTls> tls_;
@@ -135,6 +136,7 @@ class RedisGate final : public Gate, private RedisNodeOwner {
   const std::string installation_;
   Owner owner_ = Owner::unknown;
   Uptime look_at_{};  // long ago
+  Uptime hole_look_at_{};
   bool is_looking_ = false;
   std::optional<Fault> foreign_;  // where it is another one's
 

@@ -38,13 +38,21 @@ void RedisGate::looked(RedisNode& node, const RedisValue& reply) {
 
 void RedisGate::linked(RedisNode&) { counters_.connects.fetch_add(1, std::memory_order_relaxed); }
 
+/// A slot of the map has no server. Others may go well meanwhile, so this is no reason for haste.
+void RedisGate::look_into_hole() {
+  const Uptime now = options_.clock.uptime();
+  if (now < hole_look_at_) return;
+  hole_look_at_ = now + look_again;
+  scout_->look();
+}
+
 /// At each tick.
 void RedisGate::look_after() {
   if (!is_looking_ && options_.clock.uptime() >= look_at_) {
     if (Place* const place = place_of(owner_slot_)) {
       place->node->wake();
     } else {
-      scout_->look();  // nobody knows the servers yet, or their map has a hole
+      look_into_hole();  // or nobody has said yet where the servers are
     }
   }
   std::size_t links = 0;

@@ -96,6 +96,7 @@ class HandStore final : public Store {
   }
   Result<bool> beat(const std::string& holder) override {
     ++beats;
+    if (take_one(fail_beats)) return fail(FaultKind::unavailable, "no store");
     land_late();
     if (late_) return fail(FaultKind::unavailable, "waited for a lock in vain");
     if (!at_work) at_work = holder;
@@ -122,7 +123,7 @@ class HandStore final : public Store {
   std::set<std::string> poison;
   std::function<void()> on_write;
   std::optional<std::string> at_work;
-  int fail_writes = 0, unknown_writes = 0, fail_reads = 0, reads = 0, beats = 0;
+  int fail_writes = 0, unknown_writes = 0, fail_reads = 0, fail_beats = 0, reads = 0, beats = 0;
   std::int64_t last_number = 0;
   Millis late_by{0};  ///< after that the next write lands, though nobody says so
 

@@ -91,7 +91,10 @@ Uptime Issuer::step() {
       log::info(at_work_ ? "issuer at work" : "issuer waits as a spare", {{"holder", settings_.holder}});
     }
   }
-  if (!at_work_) return *beat_due_;
+  if (!at_work_) {
+    end_pause();
+    return *beat_due_;
+  }
   if (!in_step_with_store_) {
     if (const auto read = read_store(); !read) {
       failed(read.error(), "read the store's progress");
@@ -429,14 +432,18 @@ void Issuer::failed(const Fault& fault, std::string_view doing) {
 
 /// The store has taken what was due, or nothing is due and it answers.
 void Issuer::went_well() {
-  if (pause_ > Millis(0)) log::info("the store takes coupons again", {{"holder", settings_.holder}});
-  pause_ = Millis(0);
+  end_pause();
   counters_.at_work = true;
+}
+
+void Issuer::end_pause() {
+  if (pause_ > Millis(0)) log::info("the store answers again", {{"holder", settings_.holder}});
+  pause_ = Millis(0);
 }
 
 void Issuer::measure(Uptime now) {
   constexpr Millis every{250};
-  // A call may hang from here on: then it must be seen that something is owed.
+  // A write may hang from here on: then it must be seen that something is owed.
   if (now < measure_due_ && counters_.owed > 0) return;
   measure_due_ = now + every;
   std::uint64_t owed = 0, parked = 0, stopped = 0, ranks = 0;

@@ -112,6 +112,7 @@ class Issuer {
   void tell_issued(Course& course, Uptime now);
   void failed(const Fault& fault, std::string_view doing);
   void went_well();
+  void end_pause();
   void measure(Uptime now);
   double rate_of(const Campaign& campaign) const;
   std::size_t rows_max_of(const Course& course) const;

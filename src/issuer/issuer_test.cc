@@ -245,6 +245,21 @@ TEST_F(IssuerTest, what_is_owed_shows_while_a_write_hangs) {
   expect_dense("lunch", 3);
 }
 
+TEST_F(IssuerTest, a_spare_whose_store_was_away_tries_again_as_soon_as_one_that_never_was) {
+  open("lunch", 10);
+  win("lunch", 3);
+  store_.at_work = "other";
+  start({.holder = "spare"});
+  store_.fail_beats = 8;
+  run(Millis(40'000));
+  ASSERT_EQ(store_.fail_beats, 0);
+  store_.fail_beats = 1;
+  while (store_.fail_beats > 0) run(Millis(1));
+  store_.at_work = "spare";  // the other one's beat is old
+  run(Millis(200));
+  expect_dense("lunch", 3);
+}
+
 TEST_F(IssuerTest, a_spare_owes_nothing) {
   open("lunch", 10);
   win("lunch", 2);

@@ -80,8 +80,9 @@ using WriteOutcome = std::variant<Committed, FenceLost, RowRefused>;
 ///   Never N+1   The store itself refuses a rank above the quota, a second coupon of a user and a repeated code, in
 ///               every connection, the operator's shell too.
 ///   Fenced      A write whose `seen` is not the stored progress (rank and chain) changes nothing: FenceLost.
-///   Held        Nor does the write of one whose place, which beat() gave it, is another holder's by now. Nobody takes
-///               the place before such a write is decided: what became of it is known after the next beat.
+///   Held        Nor does the write of one whose place, which beat() gave it, is another holder's by now. No beat is
+///               true, the holder's own neither, before such a write is decided: what became of one without an answer
+///               is known after the next beat.
 ///   Atomic      A batch is written whole or not at all.
 ///   Durable     After Committed a power cut cannot take the batch back.
 ///   Refused     RowRefused is said only for the closed list: duplicate key (after reading back a different row), too

@@ -70,6 +70,11 @@ class MysqlHost final : public StoreHost {
     return {};
   }
 
+  void forget_holder() override {
+    const auto done = by_hand(database_.server(), "DELETE FROM issuer");
+    MUST(done, done.error().what);
+  }
+
   /// The server's clock goes as it likes: what is made older is the beat.
   void advance(Millis time) override {
     const auto done = by_hand(database_.server(), fmt::format("UPDATE issuer SET beat = beat - INTERVAL {} MICROSECOND",

@@ -328,6 +328,10 @@ AssertionResult held(StoreHost& host) {
   CONTRACT_REQUIRE(is<FenceLost>((*first)->write(next_batch(4, 5)))) << "nothing was written meanwhile";
   CONTRACT_REQUIRE(content_of(**second).progress == std::vector{progress(4)});
   CONTRACT_REQUIRE(is<Committed>((*second)->write(next_batch(4, 5))));
+  host.forget_holder();
+  CONTRACT_REQUIRE(is<FenceLost>((*second)->write(next_batch(5, 6)))) << "nobody says that it has the place";
+  CONTRACT_REQUIRE((*second)->beat("b").value_or(false));
+  CONTRACT_REQUIRE(is<Committed>((*second)->write(next_batch(5, 6))));
   return AssertionSuccess();
 }
 

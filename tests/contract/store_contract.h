@@ -28,6 +28,9 @@ class StoreHost {
   /// INSERTs the row, as an operator does it in a shell, in a connection of its own.
   virtual Result<void> insert_by_hand(const CouponRow& row) = 0;
 
+  /// The row of who is at work is gone, as in a store that was restored or emptied.
+  virtual void forget_holder() = 0;
+
   /// Lets the store's clock go on.
   virtual void advance(Millis time) = 0;
 };

@@ -50,6 +50,12 @@ class SqliteHost final : public StoreHost {
     if (code != SQLITE_OK) return fail(FaultKind::misconfigured, why);
     return {};
   }
+  void forget_holder() override {
+    sqlite3* shell = nullptr;
+    sqlite3_open_v2("/data/store.db", &shell, SQLITE_OPEN_READWRITE, disk_.name().c_str());
+    EXPECT_EQ(sqlite3_exec(shell, "DELETE FROM issuer", nullptr, nullptr, nullptr), SQLITE_OK);
+    sqlite3_close(shell);
+  }
   void advance(Millis time) override { clock_.advance(time); }
 
  private:
@@ -248,6 +254,7 @@ class BrokenHost final : public StoreHost {
     if (breakage_.takes_anything_by_hand) return {};
     return host_.insert_by_hand(row);
   }
+  void forget_holder() override { host_.forget_holder(); }
   void advance(Millis time) override { host_.advance(time); }
 
  private:
