@@ -1,6 +1,7 @@
 # ./x demo [--distributed]: a campaign of 100 coupons, 10,000 users who rush at once over real HTTP, and the proof that exactly
 # the first 100 got one. Loopback only, on free ports, in a temporary folder; nothing is left behind. With --distributed: two
-# apis and two issuers, on the Redis, Kafka and MariaDB of `./x servers up`, in a topic and a database of their own.
+# apis and two issuers, on the Redis, Kafka and MariaDB of `./x servers up`, in a topic and a database of their own; the topic
+# stays, since firstcome deletes none.
 
 run_demo() {
   case "$*" in

@@ -53,7 +53,8 @@ servers_up() {
     server_start "$name"
   done
   for name in "$@"; do server_await "$name"; done
-  say "servers are up after $((SECONDS - began)) s: $*"
+  say "servers are up after $((SECONDS - began)) s"
+  servers_status "$@"
 }
 
 servers_down() {
@@ -78,11 +79,16 @@ servers_status() {
   local name
   for name in "$@"; do
     if server_runs "$name"; then
-      printf '%-16s up    %-18s pid %s\n' "$name" "127.0.0.1:$(server_port "$name")" "$(cat "$servers_folder/$name/pid")"
+      printf '%-16s up    %-16s pid %-7s %s\n' "$name" "127.0.0.1:$(server_port "$name")" \
+        "$(cat "$servers_folder/$name/pid")" "$(server_user "$name")"
     else
       printf '%-16s down\n' "$name"
     fi
   done
+}
+
+server_user() {
+  if [ "$1" = mariadb ]; then echo "user root, no password"; fi
 }
 
 server_port() {
