@@ -54,7 +54,7 @@ void RedisGate::start(GateAsker& asker) {
   if (options_.servers.kind == RedisServers::Kind::single) {
     use(RedisMap(options_.servers.hosts.front()));
   } else {
-    scout_->look();
+    look_into_hole();  // it is all one
   }
   tick();
 }
@@ -237,6 +237,7 @@ void RedisGate::write_call(const RedisCall& call, std::string& out) {
 void RedisGate::use(RedisMap map) {
   map_ = std::move(map);
   look_at_ = {};  // another server may have the key
+  hole_look_at_ = options_.clock.uptime() + look_again;
   const auto hosts = map_.hosts();
   scout_->learn(hosts);
   for (const std::string& host : hosts) place_at(host);
