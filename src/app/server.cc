@@ -10,6 +10,7 @@
 #include "app/metrics_page.h"
 #include "app/news.h"
 #include "base/log.h"
+#include "base/noun.h"
 #include "desk/desk.h"
 #include "desk/operator_desk.h"
 #include "http/admin_routes.h"
@@ -356,7 +357,8 @@ std::string Server::summary() const {
   std::uint64_t winners = 0;
   const auto& campaigns = parts_->standings->campaigns();
   for (std::uint32_t i = 0; i < campaigns.size(); ++i) winners += campaigns[i]->winners().size();
-  return std::to_string(campaigns.size()) + " campaigns, " + std::to_string(winners) + " winners";
+  return std::to_string(campaigns.size()) + " " + noun(campaigns.size(), "campaign") + ", " + std::to_string(winners) +
+         " " + noun(winners, "winner");
 }
 
 void Server::drain() {
