@@ -9,6 +9,7 @@
 #include "app/issuer_thread.h"
 #include "app/metrics_page.h"
 #include "app/news.h"
+#include "app/silence_log.h"
 #include "base/log.h"
 #include "base/noun.h"
 #include "desk/desk.h"
@@ -92,6 +93,7 @@ struct Server::Parts {
   std::unique_ptr<Adapters> adapters;
   std::unique_ptr<Standings> standings;
   std::unique_ptr<News> news;
+  SilenceLog silence{clock};       // of the first loop
   std::unique_ptr<Issuer> issuer;  // none where this process does not issue
   std::unique_ptr<IssuerThread> issuer_thread;
   std::unique_ptr<OperatorDesk> operator_desk;
@@ -103,6 +105,7 @@ struct Server::Parts {
   Result<void> connect();
   void start_issuing(std::uint32_t author);
   void go_live();
+  std::optional<std::string> why_out_of_step(const Lane& lane) const;
   http::Readiness readiness();
   void drain(Millis longest);
 };
@@ -140,6 +143,7 @@ Result<void> Server::Parts::listen() {
       if (&lane != &lanes[0]) return;
       operator_desk->tick();
       admin_routes->tick();
+      silence.look(why_out_of_step(lane));
       constexpr unsigned ticks_per_second = 50;
       if (++count % ticks_per_second == 0) lane.desk->close_due();
     });
@@ -266,12 +270,20 @@ void Server::Parts::go_live() {
   ready = true;
 }
 
+/// With the journal.
+std::optional<std::string> Server::Parts::why_out_of_step(const Lane& lane) const {
+  auto why = lane.desk->why_not_fresh();
+  const auto fault = why ? adapters->journal().why_silent() : std::nullopt;
+  if (fault) *why += ": " + fault->what;
+  return why;
+}
+
 http::Readiness Server::Parts::readiness() {
   http::Readiness now{.reasons = reasons.list(), .standings = {}};
   if (!ready) return now;
   now.standings = news->marks();
   for (const Lane& lane : lanes) {
-    const auto why = lane.desk->why_not_fresh();
+    const auto why = why_out_of_step(lane);
     if (!why) continue;
     now.reasons.push_back(*why);
     break;  // one is enough: when the journal is silent, all say so
