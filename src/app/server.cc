@@ -363,6 +363,19 @@ std::string Server::public_address() const { return parts_->public_address; }
 std::string Server::place() const { return parts_->adapters->describe(); }
 std::string Server::admin_address() const { return parts_->admin_address; }
 
+std::vector<std::string> Server::await_reasons() const {
+  constexpr Millis longest{1500}, pause{10};  // a connection to a gate that is silent is given up after a second
+  const Gate* const gate = parts_->lanes[0].gate.get();
+  const auto is_known = [gate] {
+    if (!gate) return true;
+    const auto stats = gate->stats();
+    return !stats.is_away || stats.faults > 0 || gate->trouble();
+  };
+  const Uptime until = parts_->clock.uptime() + longest;
+  while (!is_known() && parts_->clock.uptime() < until) std::this_thread::sleep_for(pause);
+  return parts_->readiness().reasons;
+}
+
 bool Server::is_new() const { return parts_->standings->campaigns().empty(); }
 
 std::string Server::summary() const {
