@@ -27,7 +27,7 @@ class Folder(unittest.TestCase):
         return run("serve", "--data", data or self.data, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0",
                    *options, seconds=30, environment=environment)
 
-    def starting(self):
+    def starting(self, *options):
         """A server that is not ready for now, and its public port."""
         ports = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
         port, admin_port = (one.getsockname()[1] for one in ports)
@@ -35,8 +35,9 @@ class Folder(unittest.TestCase):
             one.close()
         process = subprocess.Popen(
             [FIRSTCOME, "serve", "--data", self.data, "--listen", f"127.0.0.1:{port}",
-             "--admin-listen", f"127.0.0.1:{admin_port}"], stderr=subprocess.PIPE, text=True)
+             "--admin-listen", f"127.0.0.1:{admin_port}", *options], stderr=subprocess.PIPE, text=True)
         self.addCleanup(lambda: process.poll() is None and process.kill())
+        self.admin_port = admin_port
         return process, port
 
     @staticmethod
@@ -289,6 +290,21 @@ class Unavailable(Folder):
             wait_for("/readyz is 200", lambda: ask("/readyz").status == 200)
             again = ask("/v1/campaigns/kept/claims", "POST")
             self.assertEqual((again.status, again.body), (200, body))
+            process.terminate()
+            _, said = process.communicate(timeout=30)
+            self.assertEqual(process.returncode, 0, said)
+
+
+    def test_a_server_that_is_silent(self):
+        """It says at once whom it waits for; scrapers are told that it is not up yet."""
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            url = f"kafka://127.0.0.1:{silent.getsockname()[1]}/topic"
+            process, _ = self.starting("--role", "api", "--journal", url)
+            first = process.stderr.readline()
+            self.assertIn("connecting to the journal", first)
+            self.assertIn(url, first)
+            metrics = self.ask(self.admin_port, "GET", "/metrics")
+            self.assertEqual((metrics.status, metrics.header("Retry-After")), (503, "1"))
             process.terminate()
             _, said = process.communicate(timeout=30)
             self.assertEqual(process.returncode, 0, said)
