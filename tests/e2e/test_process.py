@@ -356,6 +356,20 @@ class Words(Folder):
                     for word in words:
                         self.assertIn(word, result.stderr)
 
+    def test_sasl_without_a_password(self):
+        options = '"security.protocol=sasl_ssl", "sasl.mechanism=SCRAM-SHA-512"'
+        for more, words in (("", ("journal_options", "sasl.username")),
+                            (', "sasl.username=firstcome"', ("journal_options", "--journal-password-file"))):
+            path = self.settings(f'role = "api"\njournal = "kafka://127.0.0.1:1/t"\njournal_options = [{options}{more}]\n')
+            for result in (self.serve("--config", path), run("config", "check", "--config", path)):
+                self.assert_refused(result, 2, *words)
+        fine = run("config", "check", "--config", path, environment={"FIRSTCOME_JOURNAL_PASSWORD": "any"})
+        self.assertEqual(fine.returncode, 0, fine)
+
+    def test_options_that_librdkafka_does_not_know(self):
+        path = self.settings('role = "api"\njournal = "kafka://127.0.0.1:1/t"\njournal_options = ["sasl.name=x"]\n')
+        self.assert_refused(run("config", "check", "--config", path), 2, "journal_options", "sasl.name")
+
     def test_settings_file_that_is_missing(self):
         self.assert_refused(self.serve("--config", self.folder / "none.toml"), 2, self.folder / "none.toml")
 
