@@ -366,14 +366,15 @@ std::string Server::admin_address() const { return parts_->admin_address; }
 std::vector<std::string> Server::await_reasons() const {
   constexpr Millis longest{1500}, pause{10};  // a connection to a gate that is silent is given up after a second
   const Gate* const gate = parts_->lanes[0].gate.get();
-  const auto is_known = [gate] {
-    if (!gate) return true;
-    const auto stats = gate->stats();
-    return !stats.is_away || stats.faults > 0 || gate->trouble();
-  };
   const Uptime until = parts_->clock.uptime() + longest;
-  while (!is_known() && parts_->clock.uptime() < until) std::this_thread::sleep_for(pause);
-  return parts_->readiness().reasons;
+  for (;;) {
+    const auto stats = gate ? gate->stats() : Gate::Stats{.is_away = false};
+    const bool is_known = !stats.is_away || stats.faults > 0;
+    const bool is_wrong = gate && gate->trouble();
+    auto reasons = parts_->readiness().reasons;
+    if ((is_known && reasons.empty()) || is_wrong || parts_->clock.uptime() >= until) return reasons;
+    std::this_thread::sleep_for(pause);
+  }
 }
 
 bool Server::is_new() const { return parts_->standings->campaigns().empty(); }

@@ -29,7 +29,8 @@ class Server {
   std::string public_address() const;  ///< with the real port, where 0 was asked for; empty: it serves no users
   std::string admin_address() const;
 
-  /// Why /readyz is 503; empty: it is ready. Waits until the gate has said its first word, a second and a half at most.
+  /// Why /readyz is 503; empty: it is ready. Waits until the desks have begun and the gate has said its first word, a
+  /// second and a half at most.
   std::vector<std::string> await_reasons() const;
 
   bool is_new() const;          ///< no campaign was ever made here
