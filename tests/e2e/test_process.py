@@ -11,6 +11,7 @@ import socket
 import sqlite3
 import subprocess
 import tempfile
+import time
 import unittest
 
 import wire
@@ -294,6 +295,22 @@ class Unavailable(Folder):
             _, said = process.communicate(timeout=30)
             self.assertEqual(process.returncode, 0, said)
 
+
+    def test_a_silent_journal_is_told(self):
+        """Once at its beginning and once at its end, whatever the number of loops. The journal of a process that is stopped is
+        silent; whether it is heard first afterwards, or is seen to be silent, is chance: so until it is seen."""
+        with Server("--stale-ms-max", "1000", "--loops", "2", folder=self.folder) as server:
+            def is_told():
+                server.process.send_signal(signal.SIGSTOP)
+                time.sleep(1.2)  # it stands still for longer than stale_ms_max
+                server.process.send_signal(signal.SIGCONT)
+                wait_for("/readyz is 200", lambda: server.get("/readyz").status == 200)
+                return "out of step with the journal" in server.text()
+            wait_for("the silence is told", is_told, 60)
+            wait_for("its end is told", lambda: "in step with the journal again after_ms=" in server.text())
+            (begin,) = [line for line in server.lines if "out of step with the journal" in line]
+            self.assertRegex(begin, r"warn .*503.*nothing was heard from the journal for \d{4,} ms")
+            self.assertEqual(sum("in step with the journal again" in line for line in server.lines), 1)
 
     def test_a_server_that_is_silent(self):
         """It says at once whom it waits for; scrapers are told that it is not up yet."""
