@@ -7,13 +7,20 @@
 #include <utility>
 
 #include "app/places.h"
+#include "base/log.h"
 #include "gate/redis_gate.h"
 
 namespace firstcome {
 
+/// Before the first connection: a server that is silent is known only after seconds. No URL holds a secret.
+void DistributedAdapters::tell_connecting(const std::string& part, const std::string& url) {
+  if (told_.insert(part).second) log::info("connecting to the " + part, {{"at", url}});
+}
+
 Result<void> DistributedAdapters::open() {
   auto place = journal_place(settings_);
   if (!place) return fail(place.error());
+  tell_connecting("journal", settings_.journal);
   // Who asks again after in_flight_ms_max finds his ticket given up by then.
   auto journal = KafkaJournal::open({.place = std::move(*place),
                                      .clock = clock_,
@@ -24,6 +31,7 @@ Result<void> DistributedAdapters::open() {
   if (!settings_.issues()) return {};
   auto server = store_server(settings_);
   if (!server) return fail(server.error());
+  tell_connecting("store", settings_.store);
   auto store = MysqlStore::open(std::move(*server));
   if (!store) return fail(store.error());
   store_ = std::move(*store);
@@ -46,6 +54,7 @@ Result<std::unique_ptr<Gate>> DistributedAdapters::make_gate(http::Loop& loop) {
   if (settings_.gate == "none") return nullptr;
   auto servers = gate_servers(settings_);
   if (!servers) return fail(servers.error());
+  tell_connecting("gate", settings_.gate);
   auto gate = RedisGate::open({.io = loop.io(),
                                .clock = clock_,
                                .random = random_,

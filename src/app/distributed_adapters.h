@@ -1,5 +1,7 @@
 #pragma once
 
+#include <set>
+
 #include "app/adapters.h"
 #include "journal/kafka_journal.h"
 #include "store/mysql_store.h"
@@ -25,12 +27,15 @@ class DistributedAdapters final : public Adapters {
   std::string describe() const override;
 
  private:
+  void tell_connecting(const std::string& part, const std::string& url);
+
   const Settings settings_;
   Clock& clock_;
   Random& random_;
   std::unique_ptr<KafkaJournal> journal_;
   std::unique_ptr<MysqlStore> store_;
-  bool has_gate_ = false;  // one of them writes to the log
+  std::set<std::string> told_;  // parts, at their first connection
+  bool has_gate_ = false;       // one of them writes to the log
 };
 
 }  // namespace firstcome

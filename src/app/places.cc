@@ -37,4 +37,18 @@ Result<RedisServers> gate_servers(const Settings& settings) {
   return redis_servers(url->scheme, url->user, std::move(url->hosts), url->path);
 }
 
+Result<void> check_places(const Settings& settings) {
+  if (!settings.is_distributed()) return {};
+  const auto journal = journal_place(settings);
+  if (!journal) return fail(journal.error());
+  if (auto fits = kafka::check_access(journal->access); !fits) return fits;
+  if (settings.issues()) {
+    if (const auto store = store_server(settings); !store) return fail(store.error());
+  }
+  if (settings.serves() && settings.gate != "none") {
+    if (const auto gate = gate_servers(settings); !gate) return fail(gate.error());
+  }
+  return {};
+}
+
 }  // namespace firstcome

@@ -14,4 +14,7 @@ Result<KafkaPlace> journal_place(const Settings& settings);
 Result<mysql::Server> store_server(const Settings& settings);
 Result<RedisServers> gate_servers(const Settings& settings);
 
+/// All of them that this process uses, as far as can be seen without a connection.
+Result<void> check_places(const Settings& settings);
+
 }  // namespace firstcome

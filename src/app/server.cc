@@ -9,7 +9,9 @@
 #include "app/issuer_thread.h"
 #include "app/metrics_page.h"
 #include "app/news.h"
+#include "app/silence_log.h"
 #include "base/log.h"
+#include "base/noun.h"
 #include "desk/desk.h"
 #include "desk/operator_desk.h"
 #include "http/admin_routes.h"
@@ -91,6 +93,7 @@ struct Server::Parts {
   std::unique_ptr<Adapters> adapters;
   std::unique_ptr<Standings> standings;
   std::unique_ptr<News> news;
+  SilenceLog silence{clock};       // of the first loop
   std::unique_ptr<Issuer> issuer;  // none where this process does not issue
   std::unique_ptr<IssuerThread> issuer_thread;
   std::unique_ptr<OperatorDesk> operator_desk;
@@ -102,6 +105,7 @@ struct Server::Parts {
   Result<void> connect();
   void start_issuing(std::uint32_t author);
   void go_live();
+  std::optional<std::string> why_out_of_step(const Lane& lane) const;
   http::Readiness readiness();
   void drain(Millis longest);
 };
@@ -139,6 +143,7 @@ Result<void> Server::Parts::listen() {
       if (&lane != &lanes[0]) return;
       operator_desk->tick();
       admin_routes->tick();
+      silence.look(why_out_of_step(lane));
       constexpr unsigned ticks_per_second = 50;
       if (++count % ticks_per_second == 0) lane.desk->close_due();
     });
@@ -265,12 +270,20 @@ void Server::Parts::go_live() {
   ready = true;
 }
 
+/// With the journal.
+std::optional<std::string> Server::Parts::why_out_of_step(const Lane& lane) const {
+  auto why = lane.desk->why_not_fresh();
+  const auto fault = why ? adapters->journal().why_silent() : std::nullopt;
+  if (fault) *why += ": " + fault->what;
+  return why;
+}
+
 http::Readiness Server::Parts::readiness() {
   http::Readiness now{.reasons = reasons.list(), .standings = {}};
   if (!ready) return now;
   now.standings = news->marks();
   for (const Lane& lane : lanes) {
-    const auto why = lane.desk->why_not_fresh();
+    const auto why = why_out_of_step(lane);
     if (!why) continue;
     now.reasons.push_back(*why);
     break;  // one is enough: when the journal is silent, all say so
@@ -350,13 +363,28 @@ std::string Server::public_address() const { return parts_->public_address; }
 std::string Server::place() const { return parts_->adapters->describe(); }
 std::string Server::admin_address() const { return parts_->admin_address; }
 
+std::vector<std::string> Server::await_reasons() const {
+  constexpr Millis longest{1500}, pause{10};  // a connection to a gate that is silent is given up after a second
+  const Gate* const gate = parts_->lanes[0].gate.get();
+  const Uptime until = parts_->clock.uptime() + longest;
+  for (;;) {
+    const auto stats = gate ? gate->stats() : Gate::Stats{.is_away = false};
+    const bool is_known = !stats.is_away || stats.faults > 0;
+    const bool is_wrong = gate && gate->trouble();
+    auto reasons = parts_->readiness().reasons;
+    if ((is_known && reasons.empty()) || is_wrong || parts_->clock.uptime() >= until) return reasons;
+    std::this_thread::sleep_for(pause);
+  }
+}
+
 bool Server::is_new() const { return parts_->standings->campaigns().empty(); }
 
 std::string Server::summary() const {
   std::uint64_t winners = 0;
   const auto& campaigns = parts_->standings->campaigns();
   for (std::uint32_t i = 0; i < campaigns.size(); ++i) winners += campaigns[i]->winners().size();
-  return std::to_string(campaigns.size()) + " campaigns, " + std::to_string(winners) + " winners";
+  return std::to_string(campaigns.size()) + " " + noun(campaigns.size(), "campaign") + ", " + std::to_string(winners) +
+         " " + noun(winners, "winner");
 }
 
 void Server::drain() {

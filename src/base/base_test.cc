@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mailbox.h"
 #include "base/nearest.h"
+#include "base/noun.h"
 #include "base/sha256.h"
 
 namespace firstcome {
@@ -113,6 +114,12 @@ TEST(Log, bears_what_is_no_utf_8) {
     log::info("a path", {{"data", "/srv/caf\xe9 x"}});
     EXPECT_NE(testing::internal::GetCapturedStderr().find("\"/srv/caf\xef\xbf\xbd x\""), std::string::npos);
   }
+}
+
+TEST(Noun, is_one_or_many) {
+  EXPECT_EQ(noun(0, "winner"), "winners");
+  EXPECT_EQ(noun(1, "winner"), "winner");
+  EXPECT_EQ(noun(2, "winner"), "winners");
 }
 
 TEST(Nearest, finds_the_word_behind_a_typo) {

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "base/noun.h"
 #include "cli/api.h"
 
 namespace firstcome::cli {
@@ -49,8 +50,9 @@ int status(const Words& words) {
   if (!told) return complain(told.error());
   if (told->status >= 300) return tell_problem(words, *told);
   print(words, told->body,
-        fmt::format("{}: {}, {} of {} places left", word(told->body, "campaign"), word(told->body, "state"),
-                    word(told->body, "remaining"), word(told->body, "quota")));
+        fmt::format("{}: {}, {} of {} {} left", word(told->body, "campaign"), word(told->body, "state"),
+                    word(told->body, "remaining"), word(told->body, "quota"),
+                    noun(told->body["quota"].get<std::uint64_t>(), "place")));
   return exit_fine;
 }
 

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "app/places.h"
 #include "cli/command.h"
 #include "cli/server_settings.h"
 
@@ -33,6 +34,7 @@ int check_config(const Words& words) {
   const auto loaded = load_server_settings(words);
   if (!loaded) return complain(loaded.error());
   if (const auto fits = check_settings(loaded->settings); !fits) return complain(fits.error());
+  if (const auto fits = check_places(loaded->settings); !fits) return complain(fits.error());
   std::puts(words.has("--json") ? "{\"ok\":true}" : "the settings are fine");
   return exit_fine;
 }

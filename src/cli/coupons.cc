@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "base/noun.h"
 #include "cli/api.h"
 
 namespace firstcome::cli {
@@ -14,9 +15,9 @@ int tell_missing(const Words& words, Api& api, std::uint64_t listed) {
   if (told->status >= 300) return tell_problem(words, *told);
   const auto winners = told->body["quota"].get<std::uint64_t>() - told->body["remaining"].get<std::uint64_t>();
   if (winners > listed) {
-    std::fputs(fmt::format("firstcome: {} of {} winners: the coupons of the others are not in the store yet, or parked "
+    std::fputs(fmt::format("firstcome: {} of {} {}: the coupons of the others are not in the store yet, or parked "
                            "(firstcome parked list); ask again later\n",
-                           listed, winners)
+                           listed, winners, noun(winners, "winner"))
                    .c_str(),
                stderr);
   }

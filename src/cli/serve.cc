@@ -66,20 +66,32 @@ class Signals {
   std::thread thread_;
 };
 
-void greet(const Server& server) {
+void greet(const Server& server, bool is_ready) {
   const std::string users =
       server.public_address().empty() ? "" : "  users ask    http://" + server.public_address() + "\n";
   std::fprintf(
       stderr,
-      "firstcome is ready: %s\n"
+      "firstcome %s: %s\n"
       "%s"
       "  operators    http://%s\n"
       "  %s\n"
       "  %s%s\n",
-      server.summary().c_str(), users.c_str(), server.admin_address().c_str(), server.place().c_str(),
+      is_ready ? "is ready" : "serves, and /readyz is 503 until what the log says is mended", server.summary().c_str(),
+      users.c_str(), server.admin_address().c_str(), server.place().c_str(),
       server.is_new() ? "a first campaign:  firstcome campaign create lunch --quota 100"
                       : "its campaigns:     firstcome campaign list",
       server.admin_address() == "127.0.0.1:8081" ? "" : (" --admin-url http://" + server.admin_address()).c_str());
+}
+
+void tell_serving(const Server& server, const Settings& settings, bool is_ready) {
+  const std::string what = is_ready ? "serving" : "serving, and /readyz is 503";
+  const log::Field admin("admin_listen", server.admin_address()), role("role", settings.role),
+      holds("holds", server.summary());
+  if (settings.serves()) {
+    log::info(what, {{"listen", server.public_address()}, admin, role, holds});
+  } else {
+    log::info(what, {admin, role, holds});
+  }
 }
 
 int serve(const Words& words) {
@@ -96,11 +108,9 @@ int serve(const Words& words) {
     return code == exit_unreachable ? exit_failed : code;
   }
   signals.serving();
-  greet(**server);
-  log::info("serving", {{"listen", (*server)->public_address()},
-                        {"admin_listen", (*server)->admin_address()},
-                        {"role", settings.role},
-                        {"holds", (*server)->summary()}});
+  const bool is_ready = (*server)->await_reasons().empty();
+  greet(**server, is_ready);
+  tell_serving(**server, settings, is_ready);
   signals.await();
   log::info("going down: no new claims, answering what is in flight; a second signal ends at once");
   (*server)->drain();

@@ -120,6 +120,7 @@ class RedisGate final : public Gate, private RedisNodeOwner {
   bool must_look(const RedisNode& node) const;
   void looked(RedisNode& node, const RedisValue& reply);
   void look_after();
+  void tell_trouble();
   void look_into_hole();
 
   const RedisGateOptions options_;

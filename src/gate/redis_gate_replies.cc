@@ -127,6 +127,7 @@ void RedisGate::failed(RedisNode& node, RedisCall call, const Fault& fault) {
 
 /// Nobody waits for a server that is away.
 void RedisGate::went_away(RedisNode& node, const Fault& fault) {
+  tell_trouble();  // before it is counted: who sees the number sees what it needs a person for
   counters_.faults.fetch_add(1, std::memory_order_relaxed);
   Place& place = places_.at(node.host());
   if (&place == place_of(owner_slot_)) look_at_ = {};

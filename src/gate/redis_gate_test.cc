@@ -168,6 +168,7 @@ TEST_F(RedisGateTest, a_wrong_password_is_told_and_not_shown) {
   EXPECT_TRUE(gate_->stats().is_away);
   const std::string log = testing::internal::GetCapturedStderr();
   EXPECT_NE(log.find("WRONGPASS"), std::string::npos) << log;
+  EXPECT_NE(log.find("error the gate needs a person"), std::string::npos) << "it is not merely away: " << log;
   EXPECT_NE(log.find("gate_password_file"), std::string::npos) << log;
   EXPECT_EQ(log.find("hunter2"), std::string::npos) << log;
 }

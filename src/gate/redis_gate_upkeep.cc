@@ -31,7 +31,8 @@ void RedisGate::looked(RedisNode& node, const RedisValue& reply) {
                         ": its journal is another one than ours; set another gate_prefix, or delete the key " +
                         owner_key_ + " there if it is gone for good"};
   if (!foreign_ && !options_.is_quiet)
-    log::error("the gate is not ours: claims go on without it", {{"reason", fault.what}});
+    log::error("the gate needs a person: claims go on without it, and /readyz is 503 until it is mended",
+               {{"server", node.host()}, {"reason", fault.what}});
   foreign_ = fault;
   for (auto& [host, place] : places_) drop(place, fault);
 }
@@ -57,15 +58,21 @@ void RedisGate::look_after() {
   }
   std::size_t links = 0;
   bool is_any_there = false;
-  std::optional<Fault> trouble = foreign_ ? foreign_ : scout_->trouble();
   for (const auto& [host, place] : places_) {
     links += place.node->is_linked();
     is_any_there |= place.node->is_there();
-    if (!trouble && place.node->trouble())
-      trouble = {{place.node->trouble()->kind, host + ": " + place.node->trouble()->what}};
   }
   counters_.links.store(links, std::memory_order_relaxed);
   counters_.is_away.store(!is_any_there || owner_ != Owner::we, std::memory_order_relaxed);
+  tell_trouble();
+}
+
+void RedisGate::tell_trouble() {
+  std::optional<Fault> trouble = foreign_ ? foreign_ : scout_->trouble();
+  for (const auto& [host, place] : places_) {
+    if (!trouble && place.node->trouble())
+      trouble = {{place.node->trouble()->kind, host + ": " + place.node->trouble()->what}};
+  }
   const std::lock_guard lock(trouble_mutex_);
   trouble_ = std::move(trouble);
 }

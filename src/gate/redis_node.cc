@@ -167,7 +167,12 @@ void RedisNode::go_away(const Fault& fault) {
   trouble_ = fault.retryable() ? std::nullopt : std::optional(fault);
   if (told_ != fault.what) {
     if (!options_.is_quiet) {
-      log::warn("the gate is away: claims go on without it", {{"server", options_.host}, {"reason", fault.what}});
+      if (trouble_) {
+        log::error("the gate needs a person: claims go on without it, and /readyz is 503 until it is mended",
+                   {{"server", options_.host}, {"reason", fault.what}});
+      } else {
+        log::warn("the gate is away: claims go on without it", {{"server", options_.host}, {"reason", fault.what}});
+      }
     }
     told_ = fault.what;
   }

@@ -102,7 +102,14 @@ void RedisScout::pass_over(const Fault& fault) {
   for (const auto& [host, what] : why_) all.append(all.empty() ? "" : "; ").append(host).append(": ").append(what);
   trouble_ = is_wrong_ ? std::optional(Fault{FaultKind::misconfigured, all}) : std::nullopt;
   if (told_ != all) {
-    if (!options_.is_quiet) log::warn("nobody says where the gate is: claims go on without it", {{"reason", all}});
+    if (!options_.is_quiet) {
+      if (trouble_) {
+        log::error("the gate needs a person: claims go on without it, and /readyz is 503 until it is mended",
+                   {{"reason", all}});
+      } else {
+        log::warn("nobody says where the gate is: claims go on without it", {{"reason", all}});
+      }
+    }
     told_ = all;
   }
   end_round();

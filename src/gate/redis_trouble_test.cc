@@ -113,6 +113,7 @@ TEST_F(RedisTrouble, a_gate_of_another_installation_is_left_alone) {
   ASSERT_TRUE(is_told(2));
   const std::string log = testing::internal::GetCapturedStderr();
   EXPECT_EQ(log.find("another installation"), log.rfind("another installation")) << "once: " << log;
+  EXPECT_TRUE(has(log, "error the gate needs a person") && has(log, "/readyz is 503")) << log;
   EXPECT_TRUE(has(log, "ours again")) << log;
 }
 
@@ -257,6 +258,7 @@ TEST_F(RedisTrouble, a_server_that_is_merely_away_is_none) {
   EXPECT_FALSE(gate_->trouble()) << gate_->trouble()->what;
   const std::string log = testing::internal::GetCapturedStderr();
   EXPECT_TRUE(has(log, host) && has(log, "nothing listens there") && has(log, "is gate right")) << log;
+  EXPECT_TRUE(has(log, "warn  the gate is away") && !has(log, "person")) << log;
 }
 
 TEST_F(RedisTrouble, full_memory_is_none) {
@@ -309,7 +311,7 @@ TEST_F(RedisTrouble, a_cluster_with_another_password) {
   const auto said = trouble();
   EXPECT_TRUE(has(said, "WRONGPASS") && has(said, "gate_password_file")) << said;
   const std::string log = testing::internal::GetCapturedStderr();
-  EXPECT_TRUE(has(log, "WRONGPASS")) << log;
+  EXPECT_TRUE(has(log, "WRONGPASS") && has(log, "error the gate needs a person")) << log;
   EXPECT_FALSE(has(log, "hunter2") || has(said, "hunter2")) << log;
 }
 

@@ -23,7 +23,7 @@ Response sold_out(std::uint32_t quota) {
   return Problem{.status = 409,
                  .type = "sold-out",
                  .title = "Sold out",
-                 .detail = fmt::format("all {} places are taken", quota),
+                 .detail = quota == 1 ? "the only place is taken" : fmt::format("all {} places are taken", quota),
                  .hint = "This is final for this quota; only if the operator raises it are there places again.",
                  .members = {{"quota", std::to_string(quota)}}}
       .response(about_a_user);

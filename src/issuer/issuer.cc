@@ -71,7 +71,7 @@ Uptime Issuer::step() {
       failed(held.error(), "beat");
       return not_before_;
     }
-    counters_.beat_ms = now.count();
+    const bool is_first = counters_.beat_ms.exchange(now.count()) < 0;
     // We stood still for so long that a spare may have been at work meanwhile, and gone again.
     const bool lapsed = beat_due_ && now - *beat_due_ > beat_every;
     beat_due_ = now + beat_every;
@@ -84,11 +84,12 @@ Uptime Issuer::step() {
       in_step_with_store_ = false;
       others_wrote_ = true;
     }
-    if (*held != at_work_) {
+    if (*held != at_work_ || is_first) {
       at_work_ = *held;
       counters_.at_work = at_work_;
       if (at_work_) counters_.take_overs.fetch_add(1);
-      log::info(at_work_ ? "issuer at work" : "issuer waits as a spare", {{"holder", settings_.holder}});
+      log::info(at_work_ ? "issuer at work" : "issuer waits as a spare: another one is at work",
+                {{"holder", settings_.holder}});
     }
   }
   if (!at_work_) {

@@ -260,6 +260,28 @@ TEST_F(IssuerTest, a_spare_whose_store_was_away_tries_again_as_soon_as_one_that_
   expect_dense("lunch", 3);
 }
 
+TEST_F(IssuerTest, who_is_the_spare_is_told_at_its_start_and_when_it_changes) {
+  const auto told = [this](Millis time) {
+    testing::internal::CaptureStderr();
+    run(time);
+    return testing::internal::GetCapturedStderr();
+  };
+  const auto count = [](const std::string& log, std::string_view what) {
+    std::size_t times = 0;
+    for (auto at = log.find(what); at != std::string::npos; at = log.find(what, at + 1)) ++times;
+    return times;
+  };
+  store_.at_work = "other";
+  start({.holder = "second"});
+  const std::string at_start = told(Millis(3000));
+  EXPECT_EQ(count(at_start, "issuer waits as a spare: another one is at work"), 1U) << at_start;
+  EXPECT_NE(at_start.find("second"), std::string::npos) << at_start;
+  store_.at_work = "second";
+  const std::string later = told(Millis(3000));
+  EXPECT_EQ(count(later, "issuer at work"), 1U) << later;
+  EXPECT_EQ(count(later, "spare"), 0U) << later;
+}
+
 TEST_F(IssuerTest, a_spare_owes_nothing) {
   open("lunch", 10);
   win("lunch", 2);

@@ -58,6 +58,9 @@ class Journal {
   /// What a person must mend before the journal is heard again; it says where and how. Any thread.
   virtual std::optional<Fault> trouble() const { return {}; }
 
+  /// What came of the last look at it, where it did not answer: why it may be silent. Any thread.
+  virtual std::optional<Fault> why_silent() const { return {}; }
+
   /// For metrics; any thread.
   struct Stats {
     std::size_t waiting = 0;

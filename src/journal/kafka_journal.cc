@@ -244,6 +244,7 @@ void KafkaJournal::watch() {
     lock.lock();
     is_suspicious_ = !ends || !fits;
     trusts_.notify_all();
+    away_ = ends ? std::nullopt : std::optional(ends.error());
     if (ends) looked_at_ = options_.clock.uptime();
     if (is_suspicious_) continue;
     lag_ = 0;
@@ -271,6 +272,11 @@ void KafkaJournal::stop() {
 std::optional<Fault> KafkaJournal::trouble() const {
   std::lock_guard lock(watch_mutex_);
   return trouble_ ? trouble_ : refusal_;
+}
+
+std::optional<Fault> KafkaJournal::why_silent() const {
+  std::lock_guard lock(watch_mutex_);
+  return away_;
 }
 
 Journal::Stats KafkaJournal::stats() const {

@@ -60,6 +60,7 @@ class KafkaJournal final : public Journal {
   Result<void> append(Entry entry, AppendTag tag) override;
   void stop() override;
   std::optional<Fault> trouble() const override;
+  std::optional<Fault> why_silent() const override;
   Stats stats() const override;
 
   const Installation& installation() const { return reader_.installation(); }
@@ -114,6 +115,7 @@ class KafkaJournal final : public Journal {
   std::optional<Look> look_;
   std::optional<Fault> loss_, trouble_;  // what the last check of the topic found
   std::optional<Fault> refusal_;         // of brokers that give us no messages
+  std::optional<Fault> away_;            // of brokers that did not say where the topic ends, when asked last
   bool is_suspicious_ = false;  // the brokers were away, or something is wrong: checked before anything is read
   std::condition_variable trusts_;
   bool watching_ = false;

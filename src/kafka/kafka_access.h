@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "base/result.h"
+
 /// Kafka in our words: librdkafka is known to this folder's .cc files and to kafka_client.h only.
 ///
 /// A fault of the brokers is told as a client sees it: what was asked of whom, and what came of it.
@@ -18,5 +20,9 @@ struct Access {
   std::vector<std::string> options;  ///< KEY=VALUE of librdkafka, for TLS and SASL
   std::string password;              ///< of SASL; in no text
 };
+
+/// What can be seen without a connection: options that librdkafka does not know, SASL without a name or a password.
+/// Fails with misconfigured, naming the settings.
+Result<void> check_access(const Access& access);
 
 }  // namespace firstcome::kafka

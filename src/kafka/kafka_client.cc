@@ -43,6 +43,27 @@ std::string without_state(std::string reason) {
   return reason;
 }
 
+std::string value_of(const rd_kafka_conf_t* conf, const char* key) {
+  std::array<char, 512> value{};
+  std::size_t size = value.size();
+  return rd_kafka_conf_get(conf, key, value.data(), &size) == RD_KAFKA_CONF_OK ? value.data() : "";
+}
+
+/// librdkafka refuses these too, by names that are not those of our settings.
+Result<void> check_sasl(const rd_kafka_conf_t* conf) {
+  const auto mechanism = value_of(conf, "sasl.mechanism");
+  const bool has_password = mechanism == "PLAIN" || mechanism.starts_with("SCRAM-");
+  if (!has_password || !value_of(conf, "security.protocol").starts_with("sasl_")) return {};
+  const auto needs = [&](std::string_view what) {
+    return fail(FaultKind::misconfigured, fmt::format("journal_options: sasl.mechanism={} needs {}", mechanism, what));
+  };
+  if (value_of(conf, "sasl.username").empty()) return needs("sasl.username=... there");
+  if (value_of(conf, "sasl.password").empty()) {
+    return needs("a password: --journal-password-file FILE, or FIRSTCOME_JOURNAL_PASSWORD");
+  }
+  return {};
+}
+
 void on_error(rd_kafka_t*, int error, const char* reason, void* opaque) {
   static_cast<Told*>(opaque)->troubles.note(static_cast<rd_kafka_resp_err_t>(error), reason);
 }
@@ -131,16 +152,23 @@ Result<Conf> conf_of(const Access& access, Told& told) {
   if (!access.password.empty()) {
     if (auto done = set(conf.get(), "sasl.password", access.password); !done) return fail(done.error());
   }
+  if (auto fits = check_sasl(conf.get()); !fits) return fail(fits.error());
   rd_kafka_conf_set_error_cb(conf.get(), on_error);
   rd_kafka_conf_set_log_cb(conf.get(), on_log);
   rd_kafka_conf_set_opaque(conf.get(), &told);
   return conf;
 }
 
+Result<void> check_access(const Access& access) {
+  Told told;
+  const auto conf = conf_of(access, told);
+  return conf ? Result<void>() : fail(conf.error());
+}
+
 Result<rd_kafka_t*> client_of(rd_kafka_type_t type, Conf conf) {
   std::array<char, 512> why{};
   rd_kafka_t* const client = rd_kafka_new(type, conf.get(), why.data(), why.size());
-  if (!client) return fail(FaultKind::misconfigured, fmt::format("Kafka client: {}", why.data()));
+  if (!client) return fail(FaultKind::misconfigured, fmt::format("Kafka client, by journal_options: {}", why.data()));
   (void)conf.release();  // it is the client's now
   return client;
 }

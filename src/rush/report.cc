@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/noun.h"
 #include "rush/words.h"
 
 namespace firstcome::rush {
@@ -60,34 +61,41 @@ std::string_view name_of(Ending ending) {
   return names[static_cast<std::size_t>(ending)];
 }
 
+/// "1 user", "1,234 users"
+std::string counted(std::uint64_t number, std::string one) {
+  return grouped(number) + " " + noun(number, std::move(one));
+}
+
 }  // namespace
 
 std::string render_text(const Report& report) {
-  std::string text = fmt::format("rush on {}: {} users, {} repeats, {} s; {}\n", report.campaign, grouped(report.users),
-                                 grouped(report.repeats), fmt::format("{:.2f}", report.seconds), spoken(report.ending));
+  std::string text =
+      fmt::format("rush on {}: {}, {}, {} s; {}\n", report.campaign, counted(report.users, "user"),
+                  counted(report.repeats, "repeat"), fmt::format("{:.2f}", report.seconds), spoken(report.ending));
   text += fmt::format("  users      {}\n", spoken(report.users_told));
   if (report.users_without_final > 0 || report.users_never_asked > 0)
     text += fmt::format("             {} without a final answer, {} never asked\n", grouped(report.users_without_final),
                         grouped(report.users_never_asked));
   text += fmt::format("  attempts   {}: {}\n", grouped(report.attempts), spoken(report.attempts_told));
-  text += fmt::format("             {}/s, {} retries, {} cuts ({} too slow)\n",
+  text += fmt::format("             {}/s, {} {}, {} ({} too slow)\n",
                       grouped(static_cast<std::uint64_t>(report.attempts_per_second())), grouped(report.retries),
-                      grouped(of(report.attempts_told, Told::cut)), grouped(report.overdue));
-  text += fmt::format("  network    {} connections, opened {}, refused {}; the rush used {:.2f} s of CPU\n",
-                      grouped(report.connections), grouped(report.connections_opened),
+                      report.retries == 1 ? "retry" : "retries", counted(of(report.attempts_told, Told::cut), "cut"),
+                      grouped(report.overdue));
+  text += fmt::format("  network    {}, opened {}, refused {}; the rush used {:.2f} s of CPU\n",
+                      counted(report.connections, "connection"), grouped(report.connections_opened),
                       grouped(report.connections_refused), report.cpu_seconds);
   text += times("latency", report.latency) + times("service", report.service) + times("to final", report.waited);
   text += "  latency of an attempt, from the time it was meant for to its answer or its cut:\n" + drawn(report.latency);
   if (report.malformed > 0)
-    text += fmt::format("  {} answers were not as they must be; the first: {}\n", grouped(report.malformed),
+    text += fmt::format("  {} that must not be; the first: {}\n", counted(report.malformed, "answer"),
                         report.malformed_sample.empty() ? "no HTTP of ours" : report.malformed_sample);
   const auto quota = report.quota ? fmt::format("quota {}, ", grouped(*report.quota)) : std::string();
   if (report.kept()) {
-    text += fmt::format("  promises   kept, as far as clients can see: {}{} winners, largest rank {}\n", quota,
-                        grouped(report.winners), grouped(report.rank_max));
+    text += fmt::format("  promises   kept, as far as clients can see: {}{}, largest rank {}\n", quota,
+                        counted(report.winners, "winner"), grouped(report.rank_max));
   } else {
-    text += fmt::format("  promises   BROKEN {} times: {}{} winners, largest rank {}\n", grouped(report.broken), quota,
-                        grouped(report.winners), grouped(report.rank_max));
+    text += fmt::format("  promises   BROKEN {}: {}{}, largest rank {}\n", counted(report.broken, "time"), quota,
+                        counted(report.winners, "winner"), grouped(report.rank_max));
     for (const auto& sentence : report.sentences) text += "             " + sentence + "\n";
   }
   return text;

@@ -42,12 +42,22 @@ TEST(Report, text_says_who_got_what_and_how_fast) {
   EXPECT_TRUE(has(text, "kept, as far as clients can see: quota 100, 100 winners")) << text;
 }
 
+TEST(Report, text_counts_one_as_one) {
+  auto report = some_report();
+  report.users = report.repeats = report.retries = report.connections = report.winners = report.malformed = 1;
+  of(report.attempts_told, Told::cut) = 1;
+  const auto text = render_text(report);
+  for (const char* part : {"1 user, 1 repeat,", "1 retry, 1 cut (", "1 connection,", "1 answer that", "1 winner,"}) {
+    EXPECT_TRUE(has(text, part)) << part << ":\n" << text;
+  }
+}
+
 TEST(Report, text_does_not_hide_a_broken_promise) {
   auto report = some_report();
   report.broken = 1;
   report.sentences = {"rank 1 was given to u1 and to u2"};
   const auto text = render_text(report);
-  EXPECT_TRUE(has(text, "BROKEN 1 times"));
+  EXPECT_TRUE(has(text, "BROKEN 1 time:"));
   EXPECT_TRUE(has(text, "rank 1 was given to u1 and to u2"));
   EXPECT_FALSE(has(text, "kept"));
 }

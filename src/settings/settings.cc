@@ -197,7 +197,7 @@ std::vector<Setting> make_settings() {
            &Settings::gate_prefix),
       timed("gate_bypass_ms_max", "without an answer from the gate by then, claims go on without it",
             &Settings::gate_bypass_ms_max, 1, 10'000),
-      address("listen", "where users ask", &Settings::listen),
+      address("listen", "where users ask; an issuer, which they do not ask, has none", &Settings::listen),
       address("admin_listen", "where operators ask; without a token on loopback only", &Settings::admin_listen),
       secret_file("admin_token_file", "file with the operators' bearer token", &Settings::admin_token),
       secret("admin_token", "the operators' bearer token itself (environment only)", &Settings::admin_token),

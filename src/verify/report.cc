@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/noun.h"
 #include "verify/verify.h"
 
 namespace firstcome::verify {
@@ -18,8 +19,8 @@ std::string grouped(std::uint64_t number) {
 }
 
 std::string line_of(const CampaignOutcome& one) {
-  auto line = fmt::format("campaign {}: {} of {} won, {} coupons", one.campaign, grouped(one.winners),
-                          grouped(one.quota), grouped(one.coupons));
+  auto line = fmt::format("campaign {}: {} of {} won, {} {}", one.campaign, grouped(one.winners), grouped(one.quota),
+                          grouped(one.coupons), noun(one.coupons, "coupon"));
   if (one.owed > 0) line += fmt::format(", {} owed", grouped(one.owed));
   if (one.parked > 0) line += fmt::format(" ({} parked)", grouped(one.parked));
   if (one.sealed) line += ", sealed";

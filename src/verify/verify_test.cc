@@ -197,7 +197,7 @@ TEST(Verify, what_the_store_has_not_yet_is_owed) {
   Report report = verified(folder.path);
   EXPECT_TRUE(report.exact()) << render_text(report);
   EXPECT_EQ(report.campaigns[1].owed, 1U);
-  EXPECT_NE(render_text(report).find("campaign dinner: 2 of 9 won, 1 coupons, 1 owed"), std::string::npos)
+  EXPECT_NE(render_text(report).find("campaign dinner: 2 of 9 won, 1 coupon, 1 owed"), std::string::npos)
       << render_text(report);
   for (const auto* file : {"store.db", "store.db-wal", "store.db-shm"}) fs::remove(folder.path / file);
   report = verified(folder.path);

@@ -84,7 +84,7 @@ class Mistakes(unittest.TestCase):
     # What a process says and does.
 
     def says(self, options, pattern, ready_reason=True, ends=None):
-        """One line in time. `ends`: and the exit code; `ready_reason`: and /readyz says the same."""
+        """One line in time. `ends`: and the exit code; `ready_reason`: and /readyz says the same, and no line that it is ready."""
         port = free_port()
         command = [server.FIRSTCOME, "serve", *options, "--admin-listen", f"127.0.0.1:{port}"]
         if "issuer" not in options:
@@ -115,6 +115,8 @@ class Mistakes(unittest.TestCase):
             reader.join()
             process.stdout.close()
             everything = "".join(lines)
+            if ready_reason:
+                self.assertNotIn("is ready", everything)
             for secret in (SECRET, WRONG):
                 self.assertNotIn(secret, everything)
 
@@ -213,6 +215,7 @@ class Mistakes(unittest.TestCase):
 
     def test_store_of_another_journal(self):
         self.says(self.issuer(), "issuer at work", ready_reason=False)
+        self.says(self.issuer(), "serving admin_listen=", ready_reason=False)  # users do not ask an issuer
         self.assertEqual(sql("select count(*) from installation").strip(), "1")
         other = NAME + "-other"
         must("topic", "create", "--journal", journal(other))
@@ -221,29 +224,32 @@ class Mistakes(unittest.TestCase):
 
     # The gate: without it claims go on, so the process serves, and says what a person must mend.
 
+    def needs_a_person(self, options, pattern):
+        self.assertRegex(self.says(options, pattern), "error +the gate needs a person.*/readyz is 503")
+
     def test_gate_at_a_wrong_port(self):
         port = free_port()
         self.says(self.gated(f"redis://127.0.0.1:{port}"), rf"gate is away.*127\.0\.0\.1:{port}.*is gate right", ready_reason=False)
 
     def test_gate_that_is_another_server(self):
-        self.says(self.gated(f"redis://{MARIADB}"), rf"{MARIADB}.*look at gate")
+        self.needs_a_person(self.gated(f"redis://{MARIADB}"), rf"{MARIADB}.*look at gate")
 
     def test_gate_with_a_password_that_it_does_not_have(self):
-        self.says(self.gated(f"redis://{REDIS}", "--gate-password-file", self.password["wrong"]), rf"{REDIS}.*gate_password")
+        self.needs_a_person(self.gated(f"redis://{REDIS}", "--gate-password-file", self.password["wrong"]), rf"{REDIS}.*gate_password")
 
     def test_gate_with_a_wrong_password(self):
         name = DATABASE[-32:]
         redis("ACL", "SETUSER", name, "on", f">{SECRET}", "~*", "+@all")
         self.addCleanup(redis, "ACL", "DELUSER", name)
-        self.says(self.gated(f"redis://{name}@{REDIS}", "--gate-password-file", self.password["wrong"]),
-                  rf"{REDIS}.*(WRONGPASS|password).*gate_password")
+        self.needs_a_person(self.gated(f"redis://{name}@{REDIS}", "--gate-password-file", self.password["wrong"]),
+                            rf"{REDIS}.*(WRONGPASS|password).*gate_password")
 
     def test_gate_of_another_authority(self):
-        self.says(self.gated(f"redis://{REDIS_TLS}", "--gate-tls-ca", f"{TLS}/other.pem"), rf"{REDIS_TLS}.*certificate.*gate_tls_ca")
+        self.needs_a_person(self.gated(f"redis://{REDIS_TLS}", "--gate-tls-ca", f"{TLS}/other.pem"), rf"{REDIS_TLS}.*certificate.*gate_tls_ca")
 
     def test_gate_by_a_name_that_its_certificate_has_not(self):
         at = "localhost:" + REDIS_TLS.split(":")[1]
-        self.says(self.gated(f"redis://{at}", "--gate-tls-ca", f"{TLS}/ca.pem"), rf"{at}.*certificate")
+        self.needs_a_person(self.gated(f"redis://{at}", "--gate-tls-ca", f"{TLS}/ca.pem"), rf"{at}.*certificate")
 
     def test_gate_that_evicts(self):
         before = redis("CONFIG", "GET", "maxmemory-policy").split()[1]
@@ -256,8 +262,8 @@ class Mistakes(unittest.TestCase):
             server.wait_for("the gate is taken", lambda: redis("--scan", "--pattern", NAME + "*"))
         other = NAME + "-second"
         must("topic", "create", "--journal", journal(other))
-        self.says(["--role", "api", "--journal", journal(other), "--gate", f"redis://{REDIS}", "--gate-prefix", NAME],
-                  rf"another installation uses .*{REDIS}.*set another gate_prefix")
+        self.needs_a_person(["--role", "api", "--journal", journal(other), "--gate", f"redis://{REDIS}", "--gate-prefix", NAME],
+                            rf"another installation uses .*{REDIS}.*set another gate_prefix")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import socket
 import sqlite3
 import subprocess
 import tempfile
+import time
 import unittest
 
 import wire
@@ -27,7 +28,7 @@ class Folder(unittest.TestCase):
         return run("serve", "--data", data or self.data, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0",
                    *options, seconds=30, environment=environment)
 
-    def starting(self):
+    def starting(self, *options):
         """A server that is not ready for now, and its public port."""
         ports = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
         port, admin_port = (one.getsockname()[1] for one in ports)
@@ -35,8 +36,9 @@ class Folder(unittest.TestCase):
             one.close()
         process = subprocess.Popen(
             [FIRSTCOME, "serve", "--data", self.data, "--listen", f"127.0.0.1:{port}",
-             "--admin-listen", f"127.0.0.1:{admin_port}"], stderr=subprocess.PIPE, text=True)
+             "--admin-listen", f"127.0.0.1:{admin_port}", *options], stderr=subprocess.PIPE, text=True)
         self.addCleanup(lambda: process.poll() is None and process.kill())
+        self.admin_port = admin_port
         return process, port
 
     @staticmethod
@@ -294,6 +296,37 @@ class Unavailable(Folder):
             self.assertEqual(process.returncode, 0, said)
 
 
+    def test_a_silent_journal_is_told(self):
+        """Once at its beginning and once at its end, whatever the number of loops. The journal of a process that is stopped is
+        silent; whether it is heard first afterwards, or is seen to be silent, is chance: so until it is seen."""
+        with Server("--stale-ms-max", "1000", "--loops", "2", folder=self.folder) as server:
+            def is_told():
+                server.process.send_signal(signal.SIGSTOP)
+                time.sleep(1.2)  # it stands still for longer than stale_ms_max
+                server.process.send_signal(signal.SIGCONT)
+                wait_for("/readyz is 200", lambda: server.get("/readyz").status == 200)
+                return "out of step with the journal" in server.text()
+            wait_for("the silence is told", is_told, 60)
+            wait_for("its end is told", lambda: "in step with the journal again after_ms=" in server.text())
+            (begin,) = [line for line in server.lines if "out of step with the journal" in line]
+            self.assertRegex(begin, r"warn .*503.*nothing was heard from the journal for \d{4,} ms")
+            self.assertEqual(sum("in step with the journal again" in line for line in server.lines), 1)
+
+    def test_a_server_that_is_silent(self):
+        """It says at once whom it waits for; scrapers are told that it is not up yet."""
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            url = f"kafka://127.0.0.1:{silent.getsockname()[1]}/topic"
+            process, _ = self.starting("--role", "api", "--journal", url)
+            first = process.stderr.readline()
+            self.assertIn("connecting to the journal", first)
+            self.assertIn(url, first)
+            metrics = self.ask(self.admin_port, "GET", "/metrics")
+            self.assertEqual((metrics.status, metrics.header("Retry-After")), (503, "1"))
+            process.terminate()
+            _, said = process.communicate(timeout=30)
+            self.assertEqual(process.returncode, 0, said)
+
+
 class Words(Folder):
     def test_unknown_words_get_the_nearest_known_one(self):
         for arguments, nearest in ((["sevre"], "serve"), (["serve", "--dta", "x"], "--data"), (["verify", "--datta", "x"], "--data"),
@@ -339,6 +372,20 @@ class Words(Folder):
                     self.assertIn(f"{path}:{line}:{column}", result.stderr)
                     for word in words:
                         self.assertIn(word, result.stderr)
+
+    def test_sasl_without_a_password(self):
+        options = '"security.protocol=sasl_ssl", "sasl.mechanism=SCRAM-SHA-512"'
+        for more, words in (("", ("journal_options", "sasl.username")),
+                            (', "sasl.username=firstcome"', ("journal_options", "--journal-password-file"))):
+            path = self.settings(f'role = "api"\njournal = "kafka://127.0.0.1:1/t"\njournal_options = [{options}{more}]\n')
+            for result in (self.serve("--config", path), run("config", "check", "--config", path)):
+                self.assert_refused(result, 2, *words)
+        fine = run("config", "check", "--config", path, environment={"FIRSTCOME_JOURNAL_PASSWORD": "any"})
+        self.assertEqual(fine.returncode, 0, fine)
+
+    def test_options_that_librdkafka_does_not_know(self):
+        path = self.settings('role = "api"\njournal = "kafka://127.0.0.1:1/t"\njournal_options = ["sasl.name=x"]\n')
+        self.assert_refused(run("config", "check", "--config", path), 2, "journal_options", "sasl.name")
 
     def test_settings_file_that_is_missing(self):
         self.assert_refused(self.serve("--config", self.folder / "none.toml"), 2, self.folder / "none.toml")

@@ -315,9 +315,12 @@ TEST_F(KafkaJournalTest, brokers_that_are_away_leave_no_backlog) {
   EXPECT_TRUE(
       follower_.wait_until([&] { return follower_.failed().size() + journal_->sender_stats().unknown == tickets; }));
   EXPECT_EQ(journal_->stats().waiting, 0U);
+  ASSERT_TRUE(follower_.wait_until([&] { return journal_->why_silent().has_value(); }));
+  EXPECT_NE(journal_->why_silent()->what.find(broker.address()), std::string::npos) << journal_->why_silent()->what;
   const auto heard = follower_.heard_count();
   broker.start();
   ASSERT_TRUE(follower_.wait_until([&] { return follower_.heard_count() > heard + 2; })) << "heard again";
+  EXPECT_FALSE(journal_->why_silent());
   const auto before = follower_.count();
   ASSERT_TRUE(journal_->append(ticket(tickets), {}));
   ASSERT_TRUE(follower_.wait_until([&] { return follower_.count() > before; }));

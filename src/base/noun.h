@@ -1,0 +1,12 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+namespace firstcome {
+
+/// For people: the noun that stands after a number. 1 "winner", 2 "winners".
+inline std::string noun(std::uint64_t number, std::string one) { return number == 1 ? one : std::move(one) + "s"; }
+
+}  // namespace firstcome
