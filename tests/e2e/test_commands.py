@@ -103,6 +103,17 @@ class Commands(unittest.TestCase):
             broken = run("verify", "--data", self.server.data, "--campaign", "proof", "--history", forged)
             self.assertEqual(broken.returncode, 4, broken)
 
+    def test_verify_asks_the_processes_that_are_up_and_names_the_others(self):
+        up, down = f"http://127.0.0.1:{self.server.admin_port}", "http://127.0.0.1:1"
+        verify = ["verify", "--data", self.server.data, "--process", down, "--process", up]
+        told = run(*verify)
+        self.assertEqual(told.returncode, 3, told)
+        self.assertRegex(told.stdout, r"\n +processes stand where the journal leads +2 checked +exact\n")
+        self.assertRegex(told.stdout, rf"\n  not checked: process {down}: .*\nverify: incomplete")
+        proof = json.loads(run(*verify, "--json").stdout)
+        self.assertIs(proof["exact"], False)
+        self.assertEqual(len(proof["not_checked"]), 1)
+
     def test_rush_refuses_a_host_that_is_not_loopback(self):
         refused = run("rush", "x", "--users", "1", "--url", "http://192.0.2.1:80")
         self.assertEqual(refused.returncode, 2, refused)
