@@ -105,6 +105,12 @@ Result<kafka::Topic> await_topic(const KafkaPlace& place, kafka::Admin& admin) {
   });
 }
 
+std::unexpected<Fault> no_topic(const KafkaPlace& place) {
+  return fail(FaultKind::misconfigured,
+              fmt::format("there is no topic {} at {}: firstcome topic create --journal kafka://{}/{}", place.topic,
+                          place.access.brokers, place.access.brokers, place.topic));
+}
+
 /// Sends the installation into one partition, and waits until it is there.
 Result<void> install(const KafkaPlace& place, std::uint32_t partition, const Installation& installation) {
   std::optional<kafka::Producer::Report> told;
@@ -122,14 +128,18 @@ Result<void> install(const KafkaPlace& place, std::uint32_t partition, const Ins
 
 }  // namespace
 
+Result<void> find_topic(const KafkaPlace& place) {
+  auto admin = kafka::Admin::open(place.access);
+  if (!admin) return fail(admin.error());
+  const auto has = admin->has(place.topic, answer_ms_max);
+  if (!has) return fail(has.error());
+  return *has ? Result<void>{} : no_topic(place);
+}
+
 Result<void> check_topic(const KafkaPlace& place, kafka::Admin& admin) {
   auto topic = admin.describe(place.topic, answer_ms_max);
   if (!topic) return fail(topic.error());
-  if (!*topic) {
-    return fail(FaultKind::misconfigured,
-                fmt::format("there is no topic {} at {}: firstcome topic create --journal kafka://{}/{}", place.topic,
-                            place.access.brokers, place.access.brokers, place.topic));
-  }
+  if (!*topic) return no_topic(place);
   if (auto fits = check_config(place, **topic); !fits) return fits;
   return check_brokers(admin);
 }

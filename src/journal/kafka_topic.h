@@ -30,6 +30,10 @@ struct NewTopic {
 ///   Fails   misconfigured: a topic of that name is there and is not ours, or does not keep the promises.
 Result<std::string> make_topic(const KafkaPlace& place, const NewTopic& wanted, Random& random);
 
+/// Fails misconfigured, with the command that makes it, where there is no such topic. unavailable, timed_out: the
+/// brokers do not say.
+Result<void> find_topic(const KafkaPlace& place);
+
 /// Can this topic keep what is promised? Asked at the start, and every minute:
 ///
 ///   stamps by the broker (message.timestamp.type=LogAppendTime); nothing is ever deleted (cleanup.policy=delete,
