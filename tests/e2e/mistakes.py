@@ -161,7 +161,8 @@ class Mistakes(unittest.TestCase):
                   rf"{brokers}.*certificate.*--journal", ends=2)
 
     def test_topic_that_is_not_there(self):
-        self.says(self.api(topic=journal("nothing-of-that-name")), "no topic nothing-of-that-name.*firstcome topic create", ends=2)
+        self.says(self.api(topic=journal("nothing-of-that-name")),
+                  "no topic nothing-of-that-name.*firstcome topic create.*with the --config", ends=2)
 
     def test_verify_says_of_the_journal_what_serve_says(self):
         port = free_port()
