@@ -103,6 +103,7 @@ TEST_F(OperatorDeskTest, keeps_places_max_against_what_is_not_seen_yet) {
   ASSERT_EQ(answers_.size(), 1U);
   EXPECT_EQ(answers_[0].kind, Kind::fault) << "a may come to nothing";
   EXPECT_NE(answers_[0].detail.find("places_max"), std::string::npos);
+  EXPECT_EQ(answers_[0].detail.find("again"), std::string::npos) << "what to do is said once, by the hint";
   answers_.clear();
   create({.campaign = "b", .quota = 500});
   commit();

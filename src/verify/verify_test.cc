@@ -305,8 +305,9 @@ TEST(Verify, a_store_that_was_not_read_to_its_end_is_not_counted) {
   {
     auto store = sqlite::Database::open(folder.path / "store.db", {});
     ASSERT_TRUE(store);
-    ASSERT_TRUE(store->execute("PRAGMA ignore_check_constraints = ON; "
-                               "UPDATE coupon SET code = 'no code' WHERE campaign = 'lunch' AND rank = 2"));
+    ASSERT_TRUE(
+        store->execute("PRAGMA ignore_check_constraints = ON; "
+                       "UPDATE coupon SET code = 'no code' WHERE campaign = 'lunch' AND rank = 2"));
   }
   const Report report = verified(folder.path);
   EXPECT_EQ(broken(report), Names{"store is whole"});
