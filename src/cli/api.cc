@@ -2,6 +2,8 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <map>
+#include <optional>
 
 #include "settings/settings.h"
 
@@ -28,6 +30,32 @@ Result<std::string> admin_token(const Words& words) {
   auto loaded = load_settings({}, environment, flags);
   if (!loaded) return fail(std::move(loaded).error());
   return std::move(loaded->settings.admin_token);
+}
+
+/// What to do about a problem, by its type, for somebody who types commands: the server's own hints are for programs.
+std::optional<std::string> hint_of(std::string_view type) {
+  static const std::map<std::string_view, std::string_view> hints{
+      {"bad-campaign-id", ""},
+      {"bad-field", "Nothing was changed."},
+      {"bad-json", "Nothing was changed."},
+      {"campaign-exists", "Use another id, or change it with firstcome campaign raise, pause, resume or close."},
+      {"changed-meanwhile", "Look with firstcome campaign show, and give the command again if you still want it."},
+      {"foreign-host",
+       "Name localhost, 127.0.0.1 or [::1] in --admin-url, or start the server with --admin-token-file."},
+      {"no-campaign", "firstcome campaign list shows those that there are."},
+      {"no-route", "Does --url name a public listener, and --admin-url an admin one?"},
+      {"no-store", "Name the admin listener of an issuer in --admin-url, at work or spare."},
+      {"no-token", "Give the server's with --admin-token-file FILE, or in FIRSTCOME_ADMIN_TOKEN."},
+      {"not-open", "Ask again when it opens: firstcome campaign show says when."},
+      {"not-parked", "firstcome parked list shows those that are."},
+      {"paused", "Ask again later: no place is lost or given meanwhile."},
+      {"unavailable", "Ask again in a moment: it is safe, whatever became of this one."},
+      {"wrong-token", "Give the server's with --admin-token-file FILE, or in FIRSTCOME_ADMIN_TOKEN."},
+  };
+  constexpr std::string_view folder = "/problems/";
+  if (!type.starts_with(folder)) return {};
+  const auto found = hints.find(type.substr(folder.size()));
+  return found == hints.end() ? std::nullopt : std::optional(std::string(found->second));
 }
 
 }  // namespace
@@ -101,7 +129,7 @@ int tell_problem(const Words& words, const Told& told) {
                : std::string();
   };
   const std::string detail = member("detail").empty() ? member("title") : member("detail");
-  const std::string hint = member("hint");
+  const std::string hint = hint_of(member("type")).value_or(member("hint"));
   std::fprintf(stderr, "firstcome: %s%s%s\n",
                detail.empty() ? ("the server answered " + std::to_string(told.status)).c_str() : detail.c_str(),
                hint.empty() ? "" : "\n  ", hint.c_str());

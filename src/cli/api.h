@@ -48,7 +48,7 @@ std::vector<Argument> public_arguments();  ///< --url, --json
 std::vector<Argument> admin_arguments();   ///< --admin-url, --admin-token-file, --json
 std::vector<Argument> with(std::vector<Argument> first, std::vector<Argument> then);
 
-/// Prints a problem's detail and hint to stderr (with --json the body to stdout); the exit code for it.
+/// Prints a problem's detail and what to do to stderr (with --json the body to stdout); the exit code for it.
 int tell_problem(const Words& words, const Told& told);
 
 /// With --json: the body. Else: `text`.

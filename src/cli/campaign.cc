@@ -75,7 +75,8 @@ int show(const Words& words) {
   if (told->status >= 300) return tell_problem(words, *told);
   std::string lines;
   for (const auto& [name, value] : told->body.items()) {
-    lines += fmt::format("{}{:<12} {}", lines.empty() ? "" : "\n", name, text_or(value, "-"));
+    const auto* const absent = name == "issue_rate" ? "- (the server's)" : "-";
+    lines += fmt::format("{}{:<12} {}", lines.empty() ? "" : "\n", name, text_or(value, absent));
   }
   print(words, told->body, lines);
   return exit_fine;

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <cerrno>
 #include <charconv>
@@ -172,9 +174,8 @@ Result<double> Words::number(std::string_view name, double otherwise, double lea
   double value = 0;
   const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
   if (error != std::errc() || end != text->data() + text->size() || !(value >= least && value <= most)) {
-    std::ostringstream sentence;
-    sentence << name << ": \"" << *text << "\" is not a number from " << least << " to " << most;
-    return fail(FaultKind::misconfigured, sentence.str());
+    return fail(FaultKind::misconfigured,
+                fmt::format("{}: \"{}\" is not a number from {} to {}", name, *text, least, most));
   }
   return value;
 }

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -13,6 +14,8 @@ namespace {
 int print_config(const Words& words) {
   const auto loaded = load_server_settings(words);
   if (!loaded) return complain(loaded.error());
+  std::size_t width = 0;
+  for (const auto& setting : all_settings()) width = std::max(width, setting.name.size());
   nlohmann::ordered_json all = nlohmann::ordered_json::object();
   for (const auto& setting : all_settings()) {
     const std::string shown = setting.show(loaded->settings);
@@ -21,7 +24,7 @@ int print_config(const Words& words) {
     if (words.has("--json")) {
       all[std::string(setting.name)] = {{"value", value}, {"origin", origin}};
     } else {
-      std::fputs(fmt::format("{:<20} {:<28} # {}\n", setting.name, value.empty() ? "-" : value, origin).c_str(),
+      std::fputs(fmt::format("{:<{}} {:<28} # {}\n", setting.name, width, value.empty() ? "-" : value, origin).c_str(),
                  stdout);
     }
   }

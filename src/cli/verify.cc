@@ -115,8 +115,11 @@ int verify(const Words& words) {
   if (!source) return complain(source.error());
   client::Client client;
   for (const auto& url : words.all("--process")) {
-    if (auto asked = ask_readiness(client, url, options.claimed); !asked) return complain(asked.error());
-    if (auto asked = ask_metrics(client, url, options.claimed); !asked) return complain(asked.error());
+    auto asked = ask_readiness(client, url, options.claimed);
+    if (asked) asked = ask_metrics(client, url, options.claimed);
+    if (asked) continue;
+    if (asked.error().kind == FaultKind::misconfigured) return complain(asked.error());
+    options.not_asked.push_back("process " + url + ": " + asked.error().what);
   }
   const auto report = verify::verify(**source, options);
   if (!report) return complain(report.error());
@@ -126,7 +129,8 @@ int verify(const Words& words) {
   }
   std::printf(
       "%s", words.has("--json") ? (verify::render_json(*report) + "\n").c_str() : verify::render_text(*report).c_str());
-  return report->exact() ? exit_fine : exit_broken;
+  if (report->broken()) return exit_broken;
+  return report->exact() ? exit_fine : exit_unreachable;
 }
 
 }  // namespace
@@ -135,7 +139,7 @@ std::vector<Command> verify_commands() {
   return {
       {"verify",
        "folds the journal twice and holds it against the store, running processes and what clients were told; changes "
-       "nothing; exit 4 when a promise is broken",
+       "nothing; exit 4 when a promise is broken, 3 when none is but not all could be asked",
        with(server_arguments({"data", "journal", "journal_options", "journal_password_file", "store",
                               "store_password_file", "store_tls_ca"}),
             {{"--campaign", "ID", "only this one"},

@@ -12,6 +12,8 @@
 //   that waits in a slow broker. When the journal is heard `lost_after` later, and has not shown it, it is lost.
 #include "desk/operator_desk.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -25,16 +27,32 @@ constexpr Millis lost_after{60'000};  // no broker that answers keeps a request 
 
 constexpr std::string_view closed_for_ever = "the campaign is closed: nothing about it can be changed any more";
 
-bool same_terms(const Opened& a, const Opened& b) {
-  return a.name == b.name && a.quota == b.quota && a.opens_at == b.opens_at && a.closes_at == b.closes_at &&
-         a.issue_rate == b.issue_rate && a.promise == b.promise;
+/// The terms that are others than those that were asked for, with both; "" when all are the same.
+std::string differences(const Opened& made, const Opened& asked) {
+  std::string all;
+  const auto compare = [&all](std::string_view name, const auto& is, const auto& wanted, auto&& text) {
+    if (is == wanted) return;
+    all += fmt::format("{}{} {}, not {}", all.empty() ? "" : "; ", name, text(is), text(wanted));
+  };
+  const auto or_left_out = [](auto&& text) {
+    return [text](const auto& value) { return value ? std::string(text(*value)) : std::string("left out"); };
+  };
+  const auto promise = [](Promise value) { return value == Promise::store ? "store" : "journal"; };
+  const auto number = [](auto value) { return fmt::format("{}", value); };
+  compare("name", made.name, asked.name, or_left_out([](const auto& name) { return '"' + name + '"'; }));
+  compare("quota", made.quota, asked.quota, number);
+  compare("opens_at", made.opens_at, asked.opens_at, or_left_out(to_rfc3339));
+  compare("closes_at", made.closes_at, asked.closes_at, or_left_out(to_rfc3339));
+  compare("issue_rate", made.issue_rate, asked.issue_rate, or_left_out(number));
+  compare("promise", made.promise, asked.promise, or_left_out(promise));
+  return all;
 }
 
 OperatorAnswer invalid(std::string why) { return {Kind::invalid, nullptr, std::move(why)}; }
 
 OperatorAnswer crowded_out(std::string_view limit) {
   return {Kind::fault, nullptr,
-          "changes that the journal has not shown yet may take the last of " + std::string(limit) + ": ask again"};
+          "changes that the journal has not shown yet may take the last of " + std::string(limit)};
 }
 
 }  // namespace
@@ -111,10 +129,11 @@ void OperatorDesk::create(const Opened& opened, Reply reply) {
   const auto compare = [this, opened](Kind if_same) -> Verdict {
     const Campaign* const there = standings_.find(opened.campaign);
     if (!there) return {};
-    if (same_terms(there->opened(), opened)) return OperatorAnswer{if_same, there, {}};
-    return OperatorAnswer{
-        Kind::conflict, there,
-        "campaign " + opened.campaign.str() + " exists with other terms; an id is used once, for ever"};
+    const auto others = differences(there->opened(), opened);
+    if (others.empty()) return OperatorAnswer{if_same, there, {}};
+    return OperatorAnswer{Kind::conflict, there,
+                          fmt::format("campaign {} was made with other terms ({}); an id is used once, for ever",
+                                      opened.campaign.view(), others)};
   };
   if (is_campaign_id(opened.campaign)) {
     if (const auto there = compare(Kind::unchanged)) return reply(*there);
@@ -162,8 +181,7 @@ void OperatorDesk::change(std::string_view id, const CampaignPatch& patch, Reply
       if (const auto closed = closed_meanwhile()) return closed;
       if (campaign->view().changed_at == seen) return {};
       if (is_so()) return OperatorAnswer{Kind::changed, campaign, {}};
-      return OperatorAnswer{Kind::conflict, campaign,
-                            "somebody else changed the campaign at the same time: look at it and ask again"};
+      return OperatorAnswer{Kind::conflict, campaign, "somebody else changed the campaign at the same time"};
     };
   };
   const CampaignId name = campaign->id();
@@ -213,7 +231,7 @@ OperatorDesk::Verdict OperatorDesk::append(Operation& operation, Entry entry, st
                                            std::uint32_t quota) {
   const std::uint64_t number = next_number_++;
   if (const auto taken = journal_.append(std::move(entry), {author_, number}); !taken) {
-    return OperatorAnswer{Kind::fault, nullptr, "the journal does not take it now: ask again, it is safe"};
+    return OperatorAnswer{Kind::fault, nullptr, "the journal does not take it now"};
   }
   operation.until = clock_.uptime() + limits_.seen_ms_max;
   operation.present = {.number = number, .decided = std::move(decided), .campaign = operation.campaign, .quota = quota};
@@ -222,7 +240,7 @@ OperatorDesk::Verdict OperatorDesk::append(Operation& operation, Entry entry, st
 
 void OperatorDesk::begin(Operation operation) {
   if (waiting() >= limits::operations_max) {
-    return operation.reply({Kind::fault, nullptr, "too many changes wait for the journal: ask again, it is safe"});
+    return operation.reply({Kind::fault, nullptr, "too many changes wait for the journal"});
   }
   if (const auto answer = advance(operation)) return operation.reply(*answer);
   operations_.push_back(std::move(operation));
@@ -285,8 +303,7 @@ void OperatorDesk::append_failed(std::span<const AppendTag> appends, const Fault
   std::erase_if(overdue_, is_one);
   end_where([&](const Operation& operation) -> Verdict {
     if (!is_one(operation.present)) return {};
-    return OperatorAnswer{Kind::fault, nullptr,
-                          "the journal cannot write now (" + fault.what + "): ask again, it is safe"};
+    return OperatorAnswer{Kind::fault, nullptr, "the journal cannot write now (" + fault.what + ")"};
   });
 }
 
@@ -303,8 +320,7 @@ void OperatorDesk::tick() {
       operation.present.lost_at = clock_.uptime() + lost_after;
       overdue_.push_back(std::move(operation.present));
     }
-    return OperatorAnswer{Kind::fault, nullptr,
-                          "the journal has not shown the change yet; its outcome is unknown: ask again, it is safe"};
+    return OperatorAnswer{Kind::fault, nullptr, "the journal has not shown the change yet; its outcome is unknown"};
   });
 }
 

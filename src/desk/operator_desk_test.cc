@@ -54,6 +54,16 @@ TEST_F(OperatorDeskTest, creates_once_and_knows_the_same_terms_again) {
   EXPECT_EQ(answer().kind, Kind::conflict) << "what was left out stays left out";
 }
 
+TEST_F(OperatorDeskTest, names_each_term_that_differs_and_how) {
+  create({.campaign = "lunch", .quota = 100, .issue_rate = 20});
+  EXPECT_EQ(answer().kind, Kind::created);
+  create({.campaign = "lunch", .quota = 101, .opens_at = Time(Millis(0)), .promise = Promise::store});
+  EXPECT_EQ(answer().detail,
+            "campaign lunch was made with other terms (quota 100, not 101; opens_at left out, not "
+            "1970-01-01T00:00:00.000Z; issue_rate 20, not left out; promise left out, not store); an id is used once, "
+            "for ever");
+}
+
 TEST_F(OperatorDeskTest, two_authors_of_one_id_meet_in_the_journals_order) {
   create({.campaign = "lunch", .quota = 100});
   journal_.waiting.emplace(journal_.waiting.begin(), Opened{.campaign = "lunch", .quota = 7}, AppendTag{});
@@ -93,6 +103,7 @@ TEST_F(OperatorDeskTest, keeps_places_max_against_what_is_not_seen_yet) {
   ASSERT_EQ(answers_.size(), 1U);
   EXPECT_EQ(answers_[0].kind, Kind::fault) << "a may come to nothing";
   EXPECT_NE(answers_[0].detail.find("places_max"), std::string::npos);
+  EXPECT_EQ(answers_[0].detail.find("again"), std::string::npos) << "what to do is said once, by the hint";
   answers_.clear();
   create({.campaign = "b", .quota = 500});
   commit();

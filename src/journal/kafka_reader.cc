@@ -39,8 +39,9 @@ Result<std::optional<Entry>> first_entry(const KafkaPlace& place, kafka::Consume
   SystemClock clock;
   for (const Uptime until = clock.uptime() + message_ms_max; !first && !fault && consumer.reached(partition) < end;) {
     if (clock.uptime() >= until) {
-      return fail(consumer.refusal().value_or(Fault{
-          FaultKind::timed_out, fmt::format("read the first entry of {} [{}]: no answer", place.topic, partition)}));
+      return fail(consumer.refusal().value_or(
+          Fault{FaultKind::timed_out,
+                fmt::format("read the first entry of topic {} [{}]: no answer", place.topic, partition)}));
     }
     auto polled = consumer.poll(Millis(100), 1, [&](const kafka::Message& message) {
       if (first || fault) return;
@@ -104,7 +105,7 @@ Result<KafkaReader> KafkaReader::open(const KafkaPlace& place) {
   if (installed->size() != expected) {
     return fail(FaultKind::misconfigured,
                 fmt::format("topic {} has the installation record in {} of {} partitions: firstcome topic create "
-                            "--journal kafka://{}/{} writes what is missing",
+                            "--journal kafka://{}/{} writes what is missing (with the settings of this process)",
                             place.topic, installed->size(), expected, place.access.brokers, place.topic));
   }
   auto consumer = kafka::Consumer::open(place.access, place.topic);
@@ -214,6 +215,7 @@ Result<void> KafkaReader::check_begin() const {
 }
 
 Result<void> read_kafka_journal(const KafkaPlace& place, const std::function<void(std::span<const Shown>)>& show) {
+  if (auto found = find_topic(place); !found) return found;
   auto reader = KafkaReader::open(place);
   if (!reader) return fail(reader.error());
   auto ends = reader->ends(answer_ms_max);

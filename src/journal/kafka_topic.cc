@@ -105,6 +105,26 @@ Result<kafka::Topic> await_topic(const KafkaPlace& place, kafka::Admin& admin) {
   });
 }
 
+/// What a person adds to a command that a process prints: it cannot know how it was told of its password.
+constexpr const char* as_here =
+    "(with the --config, --journal-options, --journal-password-file or FIRSTCOME_... of this process)";
+
+std::string counted(std::uint32_t number, std::string_view one, std::string_view many) {
+  return fmt::format("{} {}", number, number == 1 ? one : many);
+}
+
+std::unexpected<Fault> too_few_or_many(const KafkaPlace& place, std::uint32_t partitions, std::uint32_t wanted) {
+  return fail(FaultKind::misconfigured,
+              fmt::format("topic {} at {} has {}, for ever, and not {}: leave --partitions out, or make another topic",
+                          place.topic, place.access.brokers, counted(partitions, "partition", "partitions"), wanted));
+}
+
+std::unexpected<Fault> no_topic(const KafkaPlace& place) {
+  return fail(FaultKind::misconfigured,
+              fmt::format("there is no topic {} at {}: firstcome topic create --journal kafka://{}/{} {}", place.topic,
+                          place.access.brokers, place.access.brokers, place.topic, as_here));
+}
+
 /// Sends the installation into one partition, and waits until it is there.
 Result<void> install(const KafkaPlace& place, std::uint32_t partition, const Installation& installation) {
   std::optional<kafka::Producer::Report> told;
@@ -122,20 +142,25 @@ Result<void> install(const KafkaPlace& place, std::uint32_t partition, const Ins
 
 }  // namespace
 
+Result<void> find_topic(const KafkaPlace& place) {
+  auto admin = kafka::Admin::open(place.access);
+  if (!admin) return fail(admin.error());
+  const auto has = admin->has(place.topic, answer_ms_max);
+  if (!has) return fail(has.error());
+  return *has ? Result<void>{} : no_topic(place);
+}
+
 Result<void> check_topic(const KafkaPlace& place, kafka::Admin& admin) {
   auto topic = admin.describe(place.topic, answer_ms_max);
   if (!topic) return fail(topic.error());
-  if (!*topic) {
-    return fail(FaultKind::misconfigured,
-                fmt::format("there is no topic {} at {}: firstcome topic create --journal kafka://{}/{}", place.topic,
-                            place.access.brokers, place.access.brokers, place.topic));
-  }
+  if (!*topic) return no_topic(place);
   if (auto fits = check_config(place, **topic); !fits) return fits;
   return check_brokers(admin);
 }
 
 Result<std::string> make_topic(const KafkaPlace& place, const NewTopic& wanted, Random& random) {
-  if (wanted.partitions == 0 || wanted.partitions > limits::partitions_max) {
+  const std::uint32_t partitions = wanted.partitions.value_or(1);
+  if (partitions == 0 || partitions > limits::partitions_max) {
     return fail(FaultKind::misconfigured, fmt::format("a journal has 1 to {} partitions", limits::partitions_max));
   }
   auto admin = kafka::Admin::open(place.access);
@@ -146,7 +171,7 @@ Result<std::string> make_topic(const KafkaPlace& place, const NewTopic& wanted, 
     auto brokers = admin->brokers(answer_ms_max);
     if (!brokers) return fail(brokers.error());
     const std::uint32_t replication = wanted.replication.value_or(std::min(*brokers, replication_wanted));
-    auto made = admin->create(place.topic, wanted.partitions, replication, config_of(replication), made_ms_max);
+    auto made = admin->create(place.topic, partitions, replication, config_of(replication), made_ms_max);
     if (!made) {  // or somebody else makes it this very moment
       there = admin->describe(place.topic, answer_ms_max);
       if (!there || !*there) return fail(made.error());
@@ -156,12 +181,21 @@ Result<std::string> make_topic(const KafkaPlace& place, const NewTopic& wanted, 
   if (!topic) return fail(topic.error());
   if (auto fits = check_config(place, *topic); !fits) return fail(fits.error());
   if (auto fits = check_brokers(*admin); !fits) return fail(fits.error());
+  if (wanted.replication && topic->replication != *wanted.replication) {
+    return fail(
+        FaultKind::misconfigured,
+        fmt::format("topic {} at {} has {} of each entry, and not {}: leave --replication out, or change it with "
+                    "kafka-reassign-partitions.sh",
+                    place.topic, place.access.brokers, counted(topic->replication, "copy", "copies"),
+                    *wanted.replication));
+  }
 
   // What is there already says how many partitions count; with nothing there, it is as wanted.
-  auto installed = ask_until_known([&] { return find_installations(place, wanted.partitions); });
+  auto installed = ask_until_known([&] { return find_installations(place, std::min(partitions, topic->partitions)); });
   if (!installed) return fail(installed.error());
   if (installed->empty()) {
-    Installation drawn{.id = {}, .partitions = wanted.partitions};
+    if (topic->partitions < partitions) return too_few_or_many(place, topic->partitions, partitions);
+    Installation drawn{.id = {}, .partitions = partitions};
     for (auto& byte : drawn.id) byte = static_cast<std::uint8_t>(random.next());
     if (auto done = install(place, 0, drawn); !done) return fail(done.error());
     // Of two who do this at once, the first in partition 0 is the one.
@@ -175,8 +209,13 @@ Result<std::string> make_topic(const KafkaPlace& place, const NewTopic& wanted, 
     if (installed->contains(partition)) continue;
     if (auto done = install(place, partition, installation); !done) return fail(done.error());
   }
-  return fmt::format("topic {} at {} is a journal with {} partition{}", place.topic, place.access.brokers,
-                     installation.partitions, installation.partitions == 1 ? "" : "s");
+  if (installation.partitions != wanted.partitions.value_or(installation.partitions)) {
+    return too_few_or_many(place, installation.partitions, partitions);
+  }
+  return fmt::format("topic {} at {} is a journal with {} and {} of each entry{}", place.topic, place.access.brokers,
+                     counted(installation.partitions, "partition", "partitions"),
+                     counted(topic->replication, "copy", "copies"),
+                     topic->replication == 1 ? ": who loses that broker's disk loses the journal" : "");
 }
 
 }  // namespace firstcome

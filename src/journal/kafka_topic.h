@@ -19,7 +19,7 @@ struct KafkaPlace {
 };
 
 struct NewTopic {
-  std::uint32_t partitions = 1;
+  std::optional<std::uint32_t> partitions;   ///< none: one, or as many as there are
   std::optional<std::uint32_t> replication;  ///< none: three, or as many brokers as there are
 };
 
@@ -27,8 +27,13 @@ struct NewTopic {
 /// each of its partitions. Again: makes what is missing, and changes nothing that is there. Returns what it is now, as
 /// a sentence.
 ///
-///   Fails   misconfigured: a topic of that name is there and is not ours, or does not keep the promises.
+///   Fails   misconfigured: a topic of that name is there and is not ours, does not keep the promises, or has not as
+///           many partitions or replicas as are wanted.
 Result<std::string> make_topic(const KafkaPlace& place, const NewTopic& wanted, Random& random);
+
+/// Fails misconfigured, with the command that makes it, where there is no such topic. unavailable, timed_out: the
+/// brokers do not say.
+Result<void> find_topic(const KafkaPlace& place);
 
 /// Can this topic keep what is promised? Asked at the start, and every minute:
 ///

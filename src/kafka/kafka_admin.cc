@@ -27,6 +27,7 @@ struct Admin::Parts {
   }
   Result<std::map<std::string, std::string, std::less<>>> config(rd_kafka_ResourceType_t type, const std::string& name,
                                                                  Millis longest);
+  Result<std::optional<Topic>> without_config(const std::string& name, Millis longest);
 };
 
 Admin::Admin(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -107,10 +108,10 @@ Result<std::map<std::string, std::string, std::less<>>> Admin::Parts::config(rd_
   return config;
 }
 
-Result<std::optional<Topic>> Admin::describe(const std::string& name, Millis longest) {
-  rd_kafka_topic_t* const handle = rd_kafka_topic_new(parts_->client, name.c_str(), nullptr);
+Result<std::optional<Topic>> Admin::Parts::without_config(const std::string& name, Millis longest) {
+  rd_kafka_topic_t* const handle = rd_kafka_topic_new(client, name.c_str(), nullptr);
   if (!handle) return fail(FaultKind::misconfigured, fmt::format("\"{}\" cannot be a topic's name", name));
-  auto metadata = Metadata::ask(parts_->client, parts_->told.troubles, handle, longest);
+  auto metadata = Metadata::ask(client, told.troubles, handle, longest);
   rd_kafka_topic_destroy(handle);
   if (!metadata) return fail(metadata.error());
   Topic topic;
@@ -118,7 +119,7 @@ Result<std::optional<Topic>> Admin::describe(const std::string& name, Millis lon
     const auto& one = (*metadata)->topics[i];
     if (one.topic != name) continue;
     if (one.err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) return std::nullopt;
-    if (one.err) return fail(parts_->told.troubles.fault("ask for topic " + name, one.err));
+    if (one.err) return fail(told.troubles.fault("ask for topic " + name, one.err));
     topic.partitions = static_cast<std::uint32_t>(one.partition_cnt);
     for (int j = 0; j < one.partition_cnt; ++j) {
       const auto replicas = static_cast<std::uint32_t>(one.partitions[j].replica_cnt);
@@ -126,9 +127,21 @@ Result<std::optional<Topic>> Admin::describe(const std::string& name, Millis lon
     }
   }
   if (topic.partitions == 0) return std::nullopt;
+  return topic;
+}
+
+Result<bool> Admin::has(const std::string& name, Millis longest) {
+  auto topic = parts_->without_config(name, longest);
+  if (!topic) return fail(topic.error());
+  return topic->has_value();
+}
+
+Result<std::optional<Topic>> Admin::describe(const std::string& name, Millis longest) {
+  auto topic = parts_->without_config(name, longest);
+  if (!topic || !*topic) return topic;
   auto config = parts_->config(RD_KAFKA_RESOURCE_TOPIC, name, longest);
   if (!config) return fail(config.error());
-  topic.config = std::move(*config);
+  (*topic)->config = std::move(*config);
   return topic;
 }
 

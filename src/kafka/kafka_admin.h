@@ -27,6 +27,8 @@ class Admin {
   Admin(Admin&&) noexcept;
   Admin& operator=(Admin&&) noexcept;
 
+  Result<bool> has(const std::string& topic, Millis longest);
+
   /// None: there is no such topic.
   Result<std::optional<Topic>> describe(const std::string& topic, Millis longest);
 

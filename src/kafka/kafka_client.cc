@@ -26,6 +26,8 @@ std::string_view remedy(rd_kafka_resp_err_t error) {
              "be one for the name in --journal, and in force";
     case RD_KAFKA_RESP_ERR__BAD_MSG:
       return "; that is no Kafka broker, or one that wants TLS: look at --journal";
+    case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:
+      return "; that is no broker for clients, as a controller is none: look at --journal";
     case RD_KAFKA_RESP_ERR__RESOLVE:
     case RD_KAFKA_RESP_ERR__TRANSPORT:
     case RD_KAFKA_RESP_ERR__TIMED_OUT:
@@ -88,7 +90,7 @@ Fault Troubles::fault(std::string_view doing, rd_kafka_resp_err_t error) const {
                          error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
   if (timed_out && error_ != RD_KAFKA_RESP_ERR_NO_ERROR)
     return {kind_of_connection(error_), fmt::format("{}: {}{}", doing, reason_, remedy(error_))};
-  return {kind_of(error), fmt::format("{}: {}", doing, rd_kafka_err2str(error))};
+  return {kind_of(error), fmt::format("{}: {}{}", doing, rd_kafka_err2str(error), remedy(error))};
 }
 
 FaultKind Troubles::kind_of_connection(rd_kafka_resp_err_t error) {

@@ -102,7 +102,7 @@ Result<void> Consumer::assign(const std::map<std::uint32_t, std::int64_t>& offse
   }
   parts_->reached = offsets;
   if (const auto error = rd_kafka_assign(parts_->client, list.get())) {
-    return fail(parts_->told.troubles.fault("assign " + parts_->topic, error));
+    return fail(parts_->told.troubles.fault("assign topic " + parts_->topic, error));
   }
   return {};
 }
@@ -116,7 +116,7 @@ Result<std::size_t> Consumer::Parts::take_one(rd_kafka_message_t& message,
   }
   if (message.err) {
     if (message.partition < 0) return 0;  // of the group, whose rights we do not need
-    Fault fault = told.troubles.fault(fmt::format("read {} [{}]", topic, message.partition), message.err);
+    Fault fault = told.troubles.fault(fmt::format("read topic {} [{}]", topic, message.partition), message.err);
     if (fault.kind == FaultKind::corrupt) return fail(std::move(fault));
     if (fault.kind == FaultKind::misconfigured) refusal = std::move(fault);
     return 0;  // else a broker that is away, or a leader that moves: librdkafka goes on by itself
@@ -177,7 +177,7 @@ Result<std::map<std::uint32_t, std::int64_t>> Consumer::ends(std::span<const std
     rd_kafka_topic_partition_list_add(list.get(), parts_->topic.c_str(), static_cast<std::int32_t>(partition))->offset =
         RD_KAFKA_OFFSET_END;
   }
-  const std::string doing = "ask where " + parts_->topic + " ends";
+  const std::string doing = "ask where topic " + parts_->topic + " ends";
   if (const auto error = rd_kafka_offsets_for_times(parts_->client, list.get(), as_int(longest))) {
     return fail(parts_->told.troubles.fault(doing, error));
   }
@@ -194,7 +194,7 @@ Result<std::int64_t> Consumer::begin(std::uint32_t partition, Millis longest) {
   std::int64_t low = 0, high = 0;
   const auto error = rd_kafka_query_watermark_offsets(
       parts_->client, parts_->topic.c_str(), static_cast<std::int32_t>(partition), &low, &high, as_int(longest));
-  if (error) return fail(parts_->told.troubles.fault("ask where " + parts_->topic + " begins", error));
+  if (error) return fail(parts_->told.troubles.fault("ask where topic " + parts_->topic + " begins", error));
   return low;
 }
 

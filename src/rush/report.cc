@@ -14,6 +14,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 std::string times(std::string_view name, const Histogram& histogram) {
+  if (histogram.count() == 0) return fmt::format("  {:<10} none\n", name);
   return fmt::format("  {:<10} p50 {:>8}   p99 {:>8}   p999 {:>8}   max {:>8}\n", name,
                      spoken_us(histogram.quantile(0.5)), spoken_us(histogram.quantile(0.99)),
                      spoken_us(histogram.quantile(0.999)), spoken_us(histogram.max()));
@@ -37,7 +38,7 @@ std::string drawn(const Histogram& histogram) {
   std::string text;
   for (const auto& octave : octaves) {
     const auto length = (octave.count * width + largest - 1) / largest;  // what is not zero is seen
-    text += fmt::format("  < {:>7} {:>12}  ", spoken_us(octave.to), grouped(octave.count));
+    text += fmt::format("  < {:>7} {:>12}{}", spoken_us(octave.to), grouped(octave.count), length > 0 ? "  " : "");
     for (std::uint64_t i = 0; i < length; ++i) text += "▇";
     text += '\n';
   }
@@ -84,7 +85,14 @@ std::string render_text(const Report& report) {
   text += fmt::format("  network    {}, opened {}, refused {}; the rush used {:.2f} s of CPU\n",
                       counted(report.connections, "connection"), grouped(report.connections_opened),
                       grouped(report.connections_refused), report.cpu_seconds);
-  text += times("latency", report.latency) + times("service", report.service) + times("to final", report.waited);
+  text += times("latency", report.latency) + times("queued", report.queued) + times("service", report.service) +
+          times("to final", report.waited);
+  if (report.connections_were_the_limit()) {
+    text += fmt::format(
+        "             users waited longer for one of the rush's {} connections than for the server: "
+        "--connections N\n",
+        grouped(report.connections));
+  }
   text += "  latency of an attempt, from the time it was meant for to its answer or its cut:\n" + drawn(report.latency);
   if (report.malformed > 0)
     text += fmt::format("  {} that must not be; the first: {}\n", counted(report.malformed, "answer"),
@@ -123,6 +131,8 @@ std::string render_json(const Report& report) {
             {"cpu_seconds", report.cpu_seconds},
             {"attempts_per_second", report.attempts_per_second()},
             {"latency_us", in_json(report.latency)},
+            {"queued_us", in_json(report.queued)},
+            {"connections_were_the_limit", report.connections_were_the_limit()},
             {"service_us", in_json(report.service)},
             {"until_final_us", in_json(report.waited)},
             {"quota", report.quota ? Json(*report.quota) : Json()},

@@ -75,6 +75,27 @@ TEST(Report, json_has_it_all) {
   EXPECT_TRUE(nlohmann::json::parse(render_json(Report()))["quota"].is_null());
 }
 
+TEST(Report, says_when_the_rushs_own_connections_were_the_limit) {
+  auto report = some_report();
+  report.connections = 64;
+  report.queued.add(900'000);
+  report.service.add(100'000);
+  EXPECT_FALSE(has(render_text(report), "--connections N")) << "nobody notices that";
+  report.queued.add(3'000'000);
+  EXPECT_TRUE(has(render_text(report), "one of the rush's 64 connections than for the server: --connections N"));
+  EXPECT_EQ(nlohmann::json::parse(render_json(report))["connections_were_the_limit"], true);
+  EXPECT_EQ(nlohmann::json::parse(render_json(report))["queued_us"]["max"], 3'000'000);
+  report.service.add(9'000'000);
+  EXPECT_FALSE(has(render_text(report), "--connections N")) << "the server took longer";
+}
+
+TEST(Report, what_was_never_timed_has_no_times_and_no_line_ends_in_blanks) {
+  const auto text = render_text(some_report());  // with a gap in its latencies
+  EXPECT_TRUE(has(text, "  to final   none\n")) << text;
+  EXPECT_TRUE(has(text, " 0\n")) << text;
+  EXPECT_FALSE(has(text, " \n")) << text;
+}
+
 TEST(Report, an_empty_one_can_be_shown) { EXPECT_TRUE(has(render_text(Report()), "nothing")); }
 
 TEST(Words, numbers_and_times) {

@@ -271,6 +271,7 @@ void Rush::on_cut(std::uint32_t connection) {
 /// A cut attempt too: without those that waited longest for nothing, p99 would look the better the more are cut.
 void Rush::time(const Flight& flight, std::int64_t ended_us) {
   report_.latency.add(ended_us - flight.intended_us);
+  report_.queued.add(flight.call_us - flight.intended_us);
   report_.service.add(ended_us - flight.call_us);
 }
 

@@ -104,6 +104,7 @@ struct Report {
   double seconds = 0;      ///< from the start to the last answer
   double cpu_seconds = 0;  ///< of this process: near `seconds` means that the rush itself was the limit
   Histogram latency;       ///< µs of an attempt, from its intended time to its answer, or until it was cut
+  Histogram queued;        ///< µs of an attempt, from its intended time until one of our connections was free for it
   Histogram service;       ///< µs of an attempt, from its first byte out to its last byte in, or until it was cut
   Histogram waited;        ///< µs until a final answer, from the intended time of the first attempt
 
@@ -115,6 +116,10 @@ struct Report {
 
   double attempts_per_second() const { return seconds > 0 ? static_cast<double>(attempts) / seconds : 0; }
   bool kept() const { return broken == 0; }
+  /// Users waited for a connection of the rush longer than for the server, and long enough for a person to notice.
+  bool connections_were_the_limit() const {
+    return queued.mean() > service.mean() && queued.quantile(0.99) >= 1'000'000;
+  }
 };
 
 /// Runs on the calling thread until everybody has a final answer, the time is over or it is stopped.

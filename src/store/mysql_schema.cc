@@ -198,8 +198,10 @@ Result<void> check_schema(Connection& connection, const Server& server) {
   if (*version == schema_version()) return {};
   const auto present = version->value_or(0);
   if (present > schema_version()) return too_new(server, present);
-  return fail(FaultKind::misconfigured, fmt::format("{} has schema {} of {}: run firstcome store migrate --store {}",
-                                                    server.url(), present, schema_version(), server.url()));
+  return fail(FaultKind::misconfigured,
+              fmt::format("{} has schema {} of {}: run firstcome store migrate --store {} (with the "
+                          "--config, --store-password-file, --store-tls-ca or FIRSTCOME_... of this process)",
+                          server.url(), present, schema_version(), server.url()));
 }
 
 Result<Migrated> migrate(const Server& server) {

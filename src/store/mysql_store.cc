@@ -355,7 +355,7 @@ MysqlStore::Tried<WriteOutcome> MysqlStore::write_refused(const CouponRow& coupo
     if (!held) return std::unexpected(held.error());
     if (*held) return Committed{};
   }
-  return RowRefused{fmt::format("rank {}: {}", coupon.rank, error.what)};
+  return RowRefused{error.what};
 }
 
 /// The very same row, but for issued_at: a repeat, and no reason to refuse anything. Read with a lock, since a plain

@@ -228,7 +228,7 @@ Result<WriteOutcome> SqliteStore::write_coupon(const CouponRow& coupon) {
   auto held = holds_already(coupon);
   if (!held) return fail(held.error());
   if (*held) return Committed{};
-  return RowRefused{fmt::format("rank {}: {}", coupon.rank, error.what)};
+  return RowRefused{error.what};
 }
 
 /// The very same row, but for issued_at: a repeat, and no reason to refuse anything.

@@ -51,13 +51,16 @@ Check check_order(const Naive& naive, std::span<const Attempt> attempts, std::ch
 struct CampaignOutcome {
   std::string campaign;
   std::uint32_t quota = 0;
-  std::uint64_t coupons = 0;  ///< rows
   std::uint64_t winners = 0;
+  bool scheduled = false;  ///< it has not begun
   bool sealed = false;
   bool closed = false;
-  std::uint64_t owed = 0;    ///< winners whose coupon is no row yet, the parked ones among them
-  std::uint64_t parked = 0;  ///< refused by the store
+  std::optional<std::uint64_t> coupons;  ///< rows
+  std::optional<std::uint64_t> owed;     ///< winners whose coupon is no row yet, the parked ones among them
+  std::optional<std::uint64_t> parked;   ///< refused by the store
 };
-std::vector<CampaignOutcome> outcomes(const Folds& folds, const StoreRows& rows);
+
+/// Without `rows`, the whole store, nothing is said of it.
+std::vector<CampaignOutcome> outcomes(const Folds& folds, const StoreRows* rows, Time now);
 
 }  // namespace firstcome::verify

@@ -382,29 +382,29 @@ class StoreComparison {
 
 std::vector<Check> check_store(const Folds& folds, const StoreRows& rows) { return StoreComparison(folds, rows).run(); }
 
-std::vector<CampaignOutcome> outcomes(const Folds& folds, const StoreRows& rows) {
-  std::map<std::string, std::pair<std::uint64_t, std::uint64_t>, std::less<>> counts;  // coupons, parked
-  for (const auto& row : rows.coupons) {
-    auto found = counts.find(row.campaign.view());
-    if (found == counts.end()) found = counts.emplace(row.campaign.str(), std::pair(0, 0)).first;
-    ++found->second.first;
-  }
-  for (const auto& entry : rows.parked) ++counts[entry.coupon.campaign.str()].second;
+std::vector<CampaignOutcome> outcomes(const Folds& folds, const StoreRows* rows, Time now) {
   std::vector<CampaignOutcome> all;
+  std::map<std::string, std::size_t, std::less<>> places;
   const auto& campaigns = folds.standings().campaigns();
   for (std::uint32_t i = 0; i < campaigns.size(); ++i) {
     const Campaign& campaign = *campaigns[i];
-    const auto [coupons, parked] = counts[campaign.id().str()];
-    const std::uint64_t winners = campaign.winners().size();
-    all.push_back({.campaign = campaign.id().str(),
-                   .quota = campaign.view().quota,
-                   .coupons = coupons,
-                   .winners = winners,
-                   .sealed = campaign.view().sealed,
-                   .closed = campaign.view().closed,
-                   .owed = winners - std::min(winners, coupons),
-                   .parked = parked});
+    places[campaign.id().str()] = all.size();
+    auto& one = all.emplace_back(CampaignOutcome{.campaign = campaign.id().str(),
+                                                 .quota = campaign.view().quota,
+                                                 .winners = campaign.winners().size(),
+                                                 .scheduled = campaign.state(now) == "scheduled",
+                                                 .sealed = campaign.view().sealed,
+                                                 .closed = campaign.view().closed});
+    if (rows) one.coupons = one.owed = one.parked = 0;
   }
+  if (!rows) return all;
+  const auto count = [&](std::string_view id, std::optional<std::uint64_t> CampaignOutcome::* number) {
+    const auto found = places.find(id);
+    if (found != places.end()) ++*(all[found->second].*number);
+  };
+  for (const auto& row : rows->coupons) count(row.campaign.view(), &CampaignOutcome::coupons);
+  for (const auto& entry : rows->parked) count(entry.coupon.campaign.view(), &CampaignOutcome::parked);
+  for (auto& one : all) one.owed = one.winners - std::min(one.winners, *one.coupons);
   return all;
 }
 

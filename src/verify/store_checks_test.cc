@@ -43,7 +43,7 @@ TEST(StoreChecks, an_empty_store_only_owes) {
   folds.apply(scene::journal());
   const StoreRows rows;
   EXPECT_EQ(scene::broken(check_store(folds, rows)).checks, Names{});
-  const auto all = outcomes(folds, rows);
+  const auto all = outcomes(folds, &rows, scene::at(1000));
   ASSERT_EQ(all.size(), 2U);
   EXPECT_EQ(all[0].campaign, "lunch");
   EXPECT_EQ(all[0].quota, 5U);
@@ -70,8 +70,8 @@ TEST(StoreChecks, a_parked_coupon_is_owed_and_not_lost) {
   EXPECT_EQ(scene::broken(checks_of(scene::journal(), rows)).checks, Names{});
   Folds folds({}, 16);
   folds.apply(scene::journal());
-  EXPECT_EQ(outcomes(folds, rows)[0].owed, 1U);
-  EXPECT_EQ(outcomes(folds, rows)[0].parked, 1U);
+  EXPECT_EQ(outcomes(folds, &rows, at(1000))[0].owed, 1U);
+  EXPECT_EQ(outcomes(folds, &rows, at(1000))[0].parked, 1U);
   rows.parked[0].coupon.code = scene::code_of(99);
   const auto found = scene::broken(checks_of(scene::journal(), rows));
   EXPECT_EQ(found.checks, Names{"parked rows"});

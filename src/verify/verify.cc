@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/clock.h"
+
 namespace firstcome::verify {
 namespace {
 
@@ -63,7 +65,7 @@ void append(std::vector<Check>& to, std::vector<Check> more) {
 
 }  // namespace
 
-bool Report::exact() const { return std::ranges::all_of(checks, &Check::ok); }
+bool Report::broken() const { return !std::ranges::all_of(checks, &Check::ok); }
 
 Result<Report> verify(Source& source, const Options& options) {
   auto attempts = read_histories(options.histories);
@@ -76,15 +78,24 @@ Result<Report> verify(Source& source, const Options& options) {
   if (!journal) return fail(journal.error());
 
   Report report;
-  const bool judged = journal->ok();  // half a journal says nothing about the rest
+  const bool has_journal = journal->ok();
+  const bool has_store = store->check.ok();
   report.checks = {std::move(*journal), std::move(store->check)};
-  if (!judged) return report;
+  report.not_checked = options.not_asked;
+  if (!has_journal) {
+    report.not_checked.emplace_back("all that follows from the journal: it was not read to its end");
+    return report;
+  }
   if (options.campaign && !folds.standings().find(*options.campaign)) {
     return fail(FaultKind::misconfigured, "the journal has no campaign " + *options.campaign);
   }
-  report.campaigns = outcomes(folds, store->rows);
+  report.campaigns = outcomes(folds, has_store ? &store->rows : nullptr, SystemClock().now());
   append(report.checks, check_folds(folds));
-  if (report.checks[1].ok()) append(report.checks, check_store(folds, store->rows));
+  if (has_store) {
+    append(report.checks, check_store(folds, store->rows));
+  } else {
+    report.not_checked.emplace_back("the coupons and all other rows: the store was not read to its end");
+  }
   if (!options.claimed.empty() && !options.campaign) append(report.checks, {folds.check_claimed()});
   if (!options.histories.empty()) append(report.checks, check_told(folds, *attempts, options.skew));
   return report;

@@ -299,6 +299,60 @@ TEST(Verify, a_damaged_store_is_broken) {
   EXPECT_EQ(broken(verified(folder.path)), Names{"store is whole"});
 }
 
+TEST(Verify, a_store_that_was_not_read_to_its_end_is_not_counted) {
+  const TemporaryFolder folder;
+  run_server(folder.path);
+  {
+    auto store = sqlite::Database::open(folder.path / "store.db", {});
+    ASSERT_TRUE(store);
+    ASSERT_TRUE(
+        store->execute("PRAGMA ignore_check_constraints = ON; "
+                       "UPDATE coupon SET code = 'no code' WHERE campaign = 'lunch' AND rank = 2"));
+  }
+  const Report report = verified(folder.path);
+  EXPECT_EQ(broken(report), Names{"store is whole"});
+  ASSERT_EQ(report.campaigns.size(), 2U);
+  EXPECT_EQ(report.campaigns[0].winners, 5U);
+  EXPECT_FALSE(report.campaigns[0].coupons);
+  EXPECT_EQ(report.not_checked.size(), 1U);
+  const auto text = render_text(report);
+  EXPECT_TRUE(text.starts_with("campaign lunch: 5 of 5 won, sealed\n")) << text;
+  EXPECT_NE(text.find("\n  not checked: the coupons and all other rows: the store was not read"), std::string::npos)
+      << text;
+  const auto json = nlohmann::json::parse(render_json(report));
+  for (const auto* number : {"coupons", "owed", "parked"}) {
+    EXPECT_TRUE(json["campaigns"][0][number].is_null()) << number;
+  }
+  EXPECT_EQ(json["not_checked"].size(), 1U);
+}
+
+TEST(Verify, what_could_not_be_asked_is_said_and_nothing_is_exact_then) {
+  const TemporaryFolder folder;
+  run_server(folder.path);
+  const auto report = verify_folder(folder.path, {.campaign = {}, .histories = {}, .not_asked = {"a process: away"}});
+  ASSERT_TRUE(report);
+  EXPECT_FALSE(report->broken()) << render_text(*report);
+  EXPECT_FALSE(report->exact());
+  EXPECT_TRUE(
+      render_text(*report).ends_with("  not checked: a process: away\nverify: incomplete, what was checked is exact\n"))
+      << render_text(*report);
+}
+
+TEST(Verify, a_campaign_that_has_not_begun_is_marked) {
+  const TemporaryFolder folder;
+  {
+    Server server(folder.path);
+    auto later = std::get<Opened>(opened("later", 3));
+    later.opens_at = SystemClock().now() + std::chrono::hours(1);
+    server.append({opened("now", 3), later});
+  }
+  const auto text = render_text(verified(folder.path));
+  EXPECT_TRUE(
+      text.starts_with("campaign now: 0 of 3 won, 0 coupons\n"
+                       "campaign later: 0 of 3 won, 0 coupons, scheduled\n"))
+      << text;
+}
+
 TEST(Verify, a_lost_journal_beside_a_store_with_coupons_is_broken) {
   const TemporaryFolder folder;
   run_server(folder.path);

@@ -163,7 +163,17 @@ class Mistakes(unittest.TestCase):
                   rf"{brokers}.*certificate.*--journal", ends=2)
 
     def test_topic_that_is_not_there(self):
-        self.says(self.api(topic=journal("nothing-of-that-name")), "no topic nothing-of-that-name.*firstcome topic create", ends=2)
+        self.says(self.api(topic=journal("nothing-of-that-name")),
+                  "no topic nothing-of-that-name.*firstcome topic create.*with the --config", ends=2)
+
+    def test_verify_says_of_the_journal_what_serve_says(self):
+        port = free_port()
+        for topic, code, pattern in (
+                (journal("nothing-of-that-name"), 2, "no topic nothing-of-that-name.*firstcome topic create"),
+                (journal(brokers=f"127.0.0.1:{port}"), 3, rf"127\.0\.0\.1:{port}.*refused.*--journal name it")):
+            ran = server.run("verify", "--journal", topic, "--store", store())
+            self.assertEqual((ran.returncode, ran.stdout), (code, ""), ran)
+            self.assertRegex(ran.stderr, pattern)
 
     def test_topic_of_somebody_else(self):
         topic = NAME + "-foreign"

@@ -37,7 +37,7 @@ class Commands(unittest.TestCase):
         self.assertIn("2 of 2 left", self.fine("campaign", "create", "life", "--quota", "2", "--name", "Life", *admin))
         other = run("campaign", "create", "life", "--quota", "3", *admin)
         self.assertEqual((other.returncode, other.stdout), (1, ""), other)
-        self.assertIn("life", other.stderr)
+        self.assertIn('name "Life", not left out; quota 2, not 3', other.stderr)
         self.assertIn("life", [campaign["campaign"] for campaign in self.json("campaign", "list", *admin)])
 
         won = self.json("claim", "life", "--user", "alice", *public)
@@ -103,6 +103,17 @@ class Commands(unittest.TestCase):
             broken = run("verify", "--data", self.server.data, "--campaign", "proof", "--history", forged)
             self.assertEqual(broken.returncode, 4, broken)
 
+    def test_verify_asks_the_processes_that_are_up_and_names_the_others(self):
+        up, down = f"http://127.0.0.1:{self.server.admin_port}", "http://127.0.0.1:1"
+        verify = ["verify", "--data", self.server.data, "--process", down, "--process", up]
+        told = run(*verify)
+        self.assertEqual(told.returncode, 3, told)
+        self.assertRegex(told.stdout, r"\n +processes stand where the journal leads +2 checked +exact\n")
+        self.assertRegex(told.stdout, rf"\n  not checked: process {down}: .*\nverify: incomplete")
+        proof = json.loads(run(*verify, "--json").stdout)
+        self.assertIs(proof["exact"], False)
+        self.assertEqual(len(proof["not_checked"]), 1)
+
     def test_rush_refuses_a_host_that_is_not_loopback(self):
         refused = run("rush", "x", "--users", "1", "--url", "http://192.0.2.1:80")
         self.assertEqual(refused.returncode, 2, refused)
@@ -138,6 +149,31 @@ class Commands(unittest.TestCase):
             result = run(*arguments)
             self.assertEqual(result.returncode, 1, f"{arguments}: {result}")
             self.assertTrue(result.stderr.strip(), arguments)
+
+    def test_hints_are_commands_and_not_requests(self):
+        self.server.create("hints", 2)
+        self.server.admin("PATCH", "/v1/campaigns/hints", {"paused": True})
+        for arguments, hint in (
+                (["campaign", "show", "nosuch", *self.admin], "firstcome campaign list"),
+                (["campaign", "create", "hints", "--quota", "9", *self.admin], "firstcome campaign raise"),
+                (["claim", "hints", "--user", "a", *self.public], "Ask again later"),
+                (["parked", "retry", "99", *self.admin], "firstcome parked list")):
+            refused = run(*arguments)
+            self.assertEqual(refused.returncode, 1, refused)
+            self.assertIn(hint, refused.stderr)
+            self.assertNotRegex(refused.stderr, "/v1/|GET|PATCH|Retry-After")
+
+    def test_a_rate_of_the_server_is_said_to_be_its_own(self):
+        self.server.create("usual", 2)
+        self.assertIn("- (the server's)", self.fine("campaign", "show", "usual", *self.admin))
+
+    def test_numbers_are_written_as_people_do(self):
+        refused = run("campaign", "create", "fast", "--quota", "1", "--issue-rate", "x", *self.admin)
+        self.assertIn("from 0 to 10000000", refused.stderr)
+
+    def test_settings_stand_in_columns(self):
+        lines = self.fine("config", "print").splitlines()
+        self.assertEqual(len({line.index(line.split(maxsplit=1)[1]) for line in lines}), 1)
 
     def test_a_list_of_coupons_that_is_not_all_of_them_says_so(self):
         self.server.create("slow", 5, issue_rate=0.001)

@@ -222,9 +222,17 @@ TEST_F(KafkaJournalTest, making_the_topic_again_changes_nothing) {
   make_and_open(3);
   const auto entries = follower_.entries();
   ASSERT_EQ(entries.size(), 3U) << "an installation in each partition";
-  const auto again = make_topic(place_, {.partitions = 5, .replication = {}}, random_);
+  const auto again = make_topic(place_, {}, random_);
   ASSERT_TRUE(again) << again.error().what;
-  EXPECT_NE(again->find("3 partitions"), std::string::npos) << *again;
+  EXPECT_NE(again->find("3 partitions and 1 copy of each entry: who loses"), std::string::npos) << *again;
+  const auto refuse = [&](const NewTopic& wanted, std::string_view says) {
+    const auto other = make_topic(place_, wanted, random_);
+    ASSERT_FALSE(other);
+    EXPECT_EQ(other.error().kind, FaultKind::misconfigured);
+    EXPECT_NE(other.error().what.find(says), std::string::npos) << other.error().what;
+  };
+  refuse({.partitions = 5, .replication = {}}, "has 3 partitions, for ever, and not 5");
+  refuse({.partitions = 3, .replication = 2}, "has 1 copy of each entry, and not 2");
   journal_->stop();
   RecordingFollower second;
   auto opened = KafkaJournal::open({.place = place_, .clock = clock_, .random = random_});
@@ -232,6 +240,14 @@ TEST_F(KafkaJournalTest, making_the_topic_again_changes_nothing) {
   ASSERT_TRUE((*opened)->start(second));
   EXPECT_EQ(second.entries(), entries);
   (*opened)->stop();
+}
+
+TEST_F(KafkaJournalTest, a_topic_with_too_few_partitions_is_no_journal_of_more) {
+  ASSERT_TRUE(admin().create(place_.topic, 2, 1, config(), answer_max));
+  const auto made = make_topic(place_, {.partitions = 5, .replication = {}}, random_);
+  ASSERT_FALSE(made);
+  EXPECT_NE(made.error().what.find("has 2 partitions, for ever, and not 5"), std::string::npos) << made.error().what;
+  EXPECT_EQ(find_installations(place_, 2).value().size(), 0U);
 }
 
 TEST_F(KafkaJournalTest, what_is_no_entry_of_ours_is_skipped_and_counted) {
@@ -433,7 +449,7 @@ TEST_F(KafkaJournalTest, a_topic_that_was_half_made_is_finished) {
   ASSERT_FALSE(opened);
   EXPECT_NE(opened.error().what.find("in 1 of 2 partitions: firstcome topic create"), std::string::npos)
       << opened.error().what;
-  const auto made = make_topic(place_, {.partitions = 5, .replication = {}}, random_);
+  const auto made = make_topic(place_, {}, random_);
   ASSERT_TRUE(made) << made.error().what;
   const auto installed = find_installations(place_, 1);
   ASSERT_TRUE(installed) << installed.error().what;
@@ -459,8 +475,8 @@ TEST_F(KafkaJournalTest, who_is_overtaken_while_he_makes_the_topic_writes_the_in
   const Installation first{.id = {1}, .partitions = 2};
   OvertakenRandom random([&] { write_installation(first); });
   const auto made = make_topic(place_, {.partitions = 3, .replication = {}}, random);
-  ASSERT_TRUE(made) << made.error().what;
-  EXPECT_NE(made->find("2 partitions"), std::string::npos) << *made;
+  ASSERT_FALSE(made);
+  EXPECT_NE(made.error().what.find("2 partitions, for ever, and not 3"), std::string::npos) << made.error().what;
   const auto installed = find_installations(place_, 1);
   ASSERT_TRUE(installed) << installed.error().what;
   EXPECT_EQ(*installed, (std::map<std::uint32_t, Installation>{{0, first}, {1, first}}));

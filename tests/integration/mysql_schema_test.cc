@@ -65,7 +65,7 @@ constexpr std::string_view all_tables =
 
 TEST_F(MysqlSchema, AStoreWithoutTablesIsRefusedWithTheCommandThatMakesThem) {
   expect_refused(opened(server()), FaultKind::misconfigured,
-                 {"has schema 0 of 1: run firstcome store migrate --store " + server().url()});
+                 {"has schema 0 of 1: run firstcome store migrate --store " + server().url() + " (with the --config"});
   EXPECT_EQ(tables(), "") << "and nothing is made on the way";
   EXPECT_FALSE(MysqlStoreReader::open(server()));
   const auto first = mysql::migrate(server());

@@ -28,6 +28,14 @@ FINE = {
 }
 
 
+class FrontDoor(unittest.TestCase):
+    def test_every_command_has_help(self):
+        for arguments in (["-h"], ["servers", "-h"], ["sim", "--help"]):
+            ran = subprocess.run([HERE.parent.parent / "x", *arguments], capture_output=True, text=True)
+            self.assertEqual((ran.returncode, ran.stderr), (0, ""), arguments)
+            self.assertIn("servers up|down|status", ran.stdout)
+
+
 class Checks(unittest.TestCase):
     def setUp(self):
         self.root = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory(prefix="firstcome-checks-")))
