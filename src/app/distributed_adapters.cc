@@ -12,7 +12,7 @@
 
 namespace firstcome {
 
-/// Before the first connection: a server that is silent is known only after seconds. No URL holds a secret.
+/// Before the first connection: a server that is silent is known only after seconds. The settings' URLs hold no secret.
 void DistributedAdapters::tell_connecting(const std::string& part, const std::string& url) {
   if (told_.insert(part).second) log::info("connecting to the " + part, {{"at", url}});
 }
@@ -51,10 +51,9 @@ void DistributedAdapters::close() {
 }
 
 Result<std::unique_ptr<Gate>> DistributedAdapters::make_gate(http::Loop& loop) {
-  if (settings_.gate == "none") return nullptr;
+  if (!settings_.serves() || settings_.gate == "none") return nullptr;
   auto servers = gate_servers(settings_);
   if (!servers) return fail(servers.error());
-  tell_connecting("gate", settings_.gate);
   auto gate = RedisGate::open({.io = loop.io(),
                                .clock = clock_,
                                .random = random_,

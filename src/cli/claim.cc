@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include "base/noun.h"
 #include "cli/api.h"
 
 namespace firstcome::cli {
@@ -52,7 +51,7 @@ int status(const Words& words) {
   print(words, told->body,
         fmt::format("{}: {}, {} of {} {} left", word(told->body, "campaign"), word(told->body, "state"),
                     word(told->body, "remaining"), word(told->body, "quota"),
-                    noun(told->body["quota"].get<std::uint64_t>(), "place")));
+                    word(told->body, "quota") == "1" ? "place" : "places"));
   return exit_fine;
 }
 

@@ -48,6 +48,7 @@ Result<void> ask_readiness(client::Client& client, const std::string& url, std::
     return fail(FaultKind::misconfigured, url + " does not say where its standings are: is it a firstcome?");
   };
   if (!body.is_object() || !body.contains("standings") || !body["standings"].is_array()) return no();
+  if (body["standings"].empty()) return fail(FaultKind::unavailable, "it is starting, and has no standings yet");
   for (const auto& one : body["standings"]) {
     try {
       const auto chains = chain_of(one.at("chains").get<std::string>());

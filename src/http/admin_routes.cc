@@ -414,7 +414,7 @@ void AdminRoutes::Impl::retry(Exchange& exchange, std::string_view text) {
       return unavailable(1s, "the store cannot be written now");
     }
     if (const auto* const refused = std::get_if<RowRefused>(&*outcome)) {
-      return http::conflict("still-refused", "Still refused", refused->reason,
+      return http::conflict("still-refused", "Still refused", fmt::format("coupon {}: {}", number, refused->reason),
                             "Mend the cause in the store, then retry.");
     }
     if (std::holds_alternative<FenceLost>(*outcome)) return unavailable(1s, "another issuer is at work");

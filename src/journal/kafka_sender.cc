@@ -96,7 +96,8 @@ void KafkaSender::stop() {
 void KafkaSender::run() {
   std::optional<Uptime> end;
   for (;;) {
-    if (is_to_break_.exchange(false) || failpoint_strikes("journal.producer_breaks")) producer_->break_sequence();
+    const bool strikes = on_the_way_ > 0 && failpoint_strikes("journal.producer_breaks");
+    if (is_to_break_.exchange(false) || strikes) producer_->break_sequence();
     if (const auto broken = producer_->fatal()) replace_producer(*broken);
     {
       std::unique_lock lock(mutex_);

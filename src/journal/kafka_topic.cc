@@ -159,7 +159,7 @@ Result<void> check_topic(const KafkaPlace& place, kafka::Admin& admin) {
 }
 
 Result<std::string> make_topic(const KafkaPlace& place, const NewTopic& wanted, Random& random) {
-  const std::uint32_t partitions = wanted.partitions.value_or(1);
+  std::uint32_t partitions = wanted.partitions.value_or(1);
   if (partitions == 0 || partitions > limits::partitions_max) {
     return fail(FaultKind::misconfigured, fmt::format("a journal has 1 to {} partitions", limits::partitions_max));
   }
@@ -181,14 +181,7 @@ Result<std::string> make_topic(const KafkaPlace& place, const NewTopic& wanted, 
   if (!topic) return fail(topic.error());
   if (auto fits = check_config(place, *topic); !fits) return fail(fits.error());
   if (auto fits = check_brokers(*admin); !fits) return fail(fits.error());
-  if (wanted.replication && topic->replication != *wanted.replication) {
-    return fail(
-        FaultKind::misconfigured,
-        fmt::format("topic {} at {} has {} of each entry, and not {}: leave --replication out, or change it with "
-                    "kafka-reassign-partitions.sh",
-                    place.topic, place.access.brokers, counted(topic->replication, "copy", "copies"),
-                    *wanted.replication));
-  }
+  if (!wanted.partitions) partitions = std::min(topic->partitions, limits::partitions_max);
 
   // What is there already says how many partitions count; with nothing there, it is as wanted.
   auto installed = ask_until_known([&] { return find_installations(place, std::min(partitions, topic->partitions)); });
@@ -211,6 +204,14 @@ Result<std::string> make_topic(const KafkaPlace& place, const NewTopic& wanted, 
   }
   if (installation.partitions != wanted.partitions.value_or(installation.partitions)) {
     return too_few_or_many(place, installation.partitions, partitions);
+  }
+  if (wanted.replication && topic->replication != *wanted.replication) {
+    return fail(
+        FaultKind::misconfigured,
+        fmt::format("topic {} at {} has {} of each entry, and not {}: leave --replication out, or change it with "
+                    "kafka-reassign-partitions.sh",
+                    place.topic, place.access.brokers, counted(topic->replication, "copy", "copies"),
+                    *wanted.replication));
   }
   return fmt::format("topic {} at {} is a journal with {} and {} of each entry{}", place.topic, place.access.brokers,
                      counted(installation.partitions, "partition", "partitions"),

@@ -90,7 +90,9 @@ Fault Troubles::fault(std::string_view doing, rd_kafka_resp_err_t error) const {
                          error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
   if (timed_out && error_ != RD_KAFKA_RESP_ERR_NO_ERROR)
     return {kind_of_connection(error_), fmt::format("{}: {}{}", doing, reason_, remedy(error_))};
-  return {kind_of(error), fmt::format("{}: {}{}", doing, rd_kafka_err2str(error), remedy(error))};
+  const FaultKind kind = kind_of(error);  // a message may be damaged: then the broker is the right one
+  return {kind,
+          fmt::format("{}: {}{}", doing, rd_kafka_err2str(error), kind == FaultKind::corrupt ? "" : remedy(error))};
 }
 
 FaultKind Troubles::kind_of_connection(rd_kafka_resp_err_t error) {

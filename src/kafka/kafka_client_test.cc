@@ -23,5 +23,11 @@ TEST(Troubles, a_fault_without_a_reason_of_the_connection_says_what_to_do_too) {
   EXPECT_NE(controller.what.find("no broker for clients"), std::string::npos) << controller.what;
 }
 
+TEST(Troubles, a_damaged_message_does_not_send_anybody_to_the_url) {
+  const auto damaged = Troubles().fault("read topic lunch [0]", RD_KAFKA_RESP_ERR__BAD_MSG);
+  EXPECT_EQ(damaged.kind, FaultKind::corrupt);
+  EXPECT_EQ(damaged.what.find("--journal"), std::string::npos) << damaged.what;
+}
+
 }  // namespace
 }  // namespace firstcome::kafka

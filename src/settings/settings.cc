@@ -351,6 +351,8 @@ Result<ServerUrl> parse_server_url(std::string_view text, std::span<const std::s
   if (const auto slash = rest.find('/'); slash != std::string_view::npos) {
     url.path = rest.substr(slash + 1);
     rest = rest.substr(0, slash);
+    // Perhaps what follows a slash in a password.
+    if (url.path.find_first_of("@?") != std::string::npos) return no("a URL's path has no @ and no ?");
   }
   if (const auto at = rest.rfind('@'); at != std::string_view::npos) {
     url.user = rest.substr(0, at);

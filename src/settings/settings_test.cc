@@ -64,6 +64,17 @@ TEST_F(SettingsTest, a_secret_among_the_journals_options_is_refused_and_not_repe
   EXPECT_EQ(fault("journal_options = [\"ssl.ca.location=ca.pem\"]\n"), "no fault");
 }
 
+TEST_F(SettingsTest, a_password_in_a_url_is_refused_and_not_repeated) {
+  for (const std::string url : {"mysql://root:hunter2@db:3306/f", "mysql://root:1234/hunter2@db:3306/f",
+                                "mysql://root@db:3306/f?password=hunter2"}) {
+    Settings settings;
+    settings.store = url;
+    const auto read = parse_store_url(settings);
+    ASSERT_FALSE(read) << url;
+    EXPECT_EQ(read.error().what.find("hunter2"), std::string::npos) << read.error().what;
+  }
+}
+
 TEST_F(SettingsTest, a_rate_keeps_all_its_digits) {
   const auto loaded = load_settings(file("issue_rate = 2500.125\nissue_rate_total = 1234567.5\n"), {}, {});
   ASSERT_TRUE(loaded) << loaded.error().what;

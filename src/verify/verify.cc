@@ -97,6 +97,9 @@ Result<Report> verify(Source& source, const Options& options) {
     report.not_checked.emplace_back("the coupons and all other rows: the store was not read to its end");
   }
   if (!options.claimed.empty() && !options.campaign) append(report.checks, {folds.check_claimed()});
+  if (!options.claimed.empty() && options.campaign) {
+    report.not_checked.emplace_back("where processes stand: that is of all campaigns together; leave --campaign out");
+  }
   if (!options.histories.empty()) append(report.checks, check_told(folds, *attempts, options.skew));
   return report;
 }

@@ -113,6 +113,10 @@ class Commands(unittest.TestCase):
         proof = json.loads(run(*verify, "--json").stdout)
         self.assertIs(proof["exact"], False)
         self.assertEqual(len(proof["not_checked"]), 1)
+        self.server.create("one-of-many", 5)
+        of_one = run("verify", "--data", self.server.data, "--process", up, "--campaign", "one-of-many")
+        self.assertEqual(of_one.returncode, 3, of_one)
+        self.assertIn("not checked: where processes stand", of_one.stdout)
 
     def test_rush_refuses_a_host_that_is_not_loopback(self):
         refused = run("rush", "x", "--users", "1", "--url", "http://192.0.2.1:80")

@@ -250,6 +250,14 @@ TEST_F(KafkaJournalTest, a_topic_with_too_few_partitions_is_no_journal_of_more) 
   EXPECT_EQ(find_installations(place_, 2).value().size(), 0U);
 }
 
+TEST_F(KafkaJournalTest, a_topic_that_somebody_made_is_a_journal_of_all_its_partitions) {
+  ASSERT_TRUE(admin().create(place_.topic, 2, 1, config(), answer_max));
+  const auto made = make_topic(place_, {}, random_);
+  ASSERT_TRUE(made) << made.error().what;
+  EXPECT_NE(made->find("2 partitions"), std::string::npos) << *made;
+  EXPECT_EQ(find_installations(place_, 1).value().size(), 2U);
+}
+
 TEST_F(KafkaJournalTest, what_is_no_entry_of_ours_is_skipped_and_counted) {
   make_and_open();
   const std::string_view foreign = "a message of somebody else";

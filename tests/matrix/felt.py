@@ -10,10 +10,11 @@ STORE = ("firstcome_store_faults_total", "firstcome_store_repeats_total", "first
 
 
 def by_users(scene):
-    """Attempts in the time of the fault that were cut, told to ask again, or took longer than a second."""
+    """Attempts in the time of the fault that were cut, told to ask again, or took longer than a second; and connections
+    that were refused: a cut may meet a moment without an attempt on its way."""
     def count():
         began, ended = scene.fault_us
-        refused = slow = 0
+        refused, slow = scene.report()["connections_refused"], 0
         for one in scene.attempts():
             returned = one.get("return_us") or one["call_us"] + CUT_S * 1_000_000
             if one["call_us"] > ended or returned < began:

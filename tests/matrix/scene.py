@@ -103,6 +103,11 @@ class Scene:
         with open(self.history, encoding="ascii") as file:
             return [json.loads(line) for line in file]
 
+    def report(self):
+        """What the rush says at its end."""
+        with open(f"{self.folder}/rush.json", encoding="utf-8") as file:
+            return json.load(file)
+
     def rows(self):
         return int(self.servers.sql(f"select count(*) from {self.database}.coupon"))
 
@@ -169,8 +174,7 @@ class Scene:
         except subprocess.TimeoutExpired:
             raise Broken("some users never had a final answer") from None
         if code != 0:
-            with open(f"{self.folder}/rush.json", encoding="utf-8") as file:
-                raise Broken(f"the rush ended with {code}: {file.read()[-1500:]}")
+            raise Broken(f"the rush ended with {code}: {self.report()}")
         wait_until(lambda: self.rows() == self.quota, ISSUED_S_MAX, f"all {self.quota} coupons are written")
         report = self.verify(self.history)
         found = report["campaigns"][0]

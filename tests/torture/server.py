@@ -10,7 +10,7 @@ import socket
 import subprocess
 import time
 
-READY = b"firstcome is ready"
+READY = b"\n  operators "
 READY_S_MAX = 60
 STOP_S_MAX = 30
 CONNECTIONS_MAX = 3500  # fits a modest limit of file descriptors
