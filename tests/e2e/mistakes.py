@@ -135,6 +135,11 @@ class Mistakes(unittest.TestCase):
         port = free_port()
         self.says(self.api(topic=journal(brokers=f"127.0.0.1:{port}")), rf"127\.0\.0\.1:{port}.*refused.*--journal name it")
 
+    def test_journal_that_is_silent_is_named_at_once(self):
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            url = journal(brokers=f"127.0.0.1:{silent.getsockname()[1]}")
+            self.says(self.api(topic=url), f"connecting to the journal at={url}", ready_reason=False)
+
     def test_journal_at_a_wrong_host(self):
         self.says(self.api(topic=journal(brokers="nobody.invalid:9092")), r"nobody\.invalid:9092.*resolve.*--journal name it")
 
