@@ -147,7 +147,7 @@ server_answers() {
   case "$1" in
     redis*) [ "$(redis-cli -p "$2" ping 2>/dev/null)" = PONG ] ;;
     mariadb) mariadb-admin --no-defaults -h 127.0.0.1 -P "$2" -u root ping >/dev/null 2>&1 ;;
-    kafka*) kcat -b "127.0.0.1:$2" -L -m 2 >/dev/null 2>&1 ;;
+    kafka*) (: <"/dev/tcp/127.0.0.1/$2") 2>/dev/null && kcat -b "127.0.0.1:$2" -L -m 2 >/dev/null 2>&1 ;;
   esac
 }
 
@@ -264,7 +264,15 @@ PROPERTIES
       -c "$folder/server.properties" >"$folder/log" 2>&1 || stop "the folder of $name could not be made: see $folder/log"
   fi
   : >"$folder/log"
-  server_spawn "$name" java "-Xmx$memory" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$TEST_KAFKA_JARS/*" kafka.Kafka "$folder/server.properties"
+  # The first broker leaves its classes behind when it ends, loaded and verified: later ones start a third sooner.
+  local classes=$TEST_KAFKA_JARS/classes.jsa with=()
+  if [ -f "$classes" ]; then
+    with=("-XX:SharedArchiveFile=$classes")
+  elif [ "$name" = kafka ]; then
+    with=("-XX:ArchiveClassesAtExit=$classes")
+  fi
+  server_spawn "$name" java "-Xmx$memory" "-Xms$memory" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 "${with[@]}" -cp "$TEST_KAFKA_JARS/*" \
+    kafka.Kafka "$folder/server.properties"
 }
 
 # The three Redis primaries share the slots once.
