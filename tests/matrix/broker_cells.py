@@ -62,7 +62,7 @@ def producer_breaks(scene):
     """librdkafka's own fatal error, in the middle of a batch: another producer sends its tickets again."""
     broken = felt.more_of(scene, ["firstcome_journal_producers_total"])  # it may break as soon as it is ready
     scene.api_1.kill()
-    scene.api_1.start({"FIRSTCOME_FAILPOINT": "journal.producer_breaks:20"})
+    scene.api_1.start({"FIRSTCOME_FAILPOINT": "journal.producer_breaks:200"})
     scene.api_1.await_ready()
     wait_until(broken, 20, "the producer broke")
     return broken
