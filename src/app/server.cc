@@ -363,7 +363,7 @@ std::string Server::public_address() const { return parts_->public_address; }
 std::string Server::place() const { return parts_->adapters->describe(); }
 std::string Server::admin_address() const { return parts_->admin_address; }
 
-std::vector<std::string> Server::await_reasons() const {
+bool Server::await_ready() const {
   constexpr Millis longest{1500}, pause{10};  // a connection to a gate that is silent is given up after a second
   const Gate* const gate = parts_->lanes[0].gate.get();
   const Uptime until = parts_->clock.uptime() + longest;
@@ -371,8 +371,8 @@ std::vector<std::string> Server::await_reasons() const {
     const auto stats = gate ? gate->stats() : Gate::Stats{.is_away = false};
     const bool is_known = !stats.is_away || stats.faults > 0;
     const bool is_wrong = gate && gate->trouble();
-    auto reasons = parts_->readiness().reasons;
-    if ((is_known && reasons.empty()) || is_wrong || parts_->clock.uptime() >= until) return reasons;
+    const bool is_ready = parts_->readiness().reasons.empty();
+    if ((is_known && is_ready) || is_wrong || parts_->clock.uptime() >= until) return is_ready;
     std::this_thread::sleep_for(pause);
   }
 }

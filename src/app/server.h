@@ -2,7 +2,6 @@
 
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "base/result.h"
 #include "settings/settings.h"
@@ -29,9 +28,9 @@ class Server {
   std::string public_address() const;  ///< with the real port, where 0 was asked for; empty: it serves no users
   std::string admin_address() const;
 
-  /// Why /readyz is 503; empty: it is ready. Waits until the desks have begun and the gate has said its first word, a
-  /// second and a half at most.
-  std::vector<std::string> await_reasons() const;
+  /// Is /readyz 200? Waits until the desks have begun and the gate has said its first word, a second and a half at
+  /// most.
+  bool await_ready() const;
 
   bool is_new() const;          ///< no campaign was ever made here
   std::string summary() const;  ///< "3 campaigns, 120 winners"

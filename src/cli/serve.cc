@@ -76,8 +76,8 @@ void greet(const Server& server, bool is_ready) {
       "  operators    http://%s\n"
       "  %s\n"
       "  %s%s\n",
-      is_ready ? "is ready" : "serves, and /readyz is 503 until what the log says is mended", server.summary().c_str(),
-      users.c_str(), server.admin_address().c_str(), server.place().c_str(),
+      is_ready ? "is ready" : "serves, and /readyz is 503 and says why", server.summary().c_str(), users.c_str(),
+      server.admin_address().c_str(), server.place().c_str(),
       server.is_new() ? "a first campaign:  firstcome campaign create lunch --quota 100"
                       : "its campaigns:     firstcome campaign list",
       server.admin_address() == "127.0.0.1:8081" ? "" : (" --admin-url http://" + server.admin_address()).c_str());
@@ -108,7 +108,7 @@ int serve(const Words& words) {
     return code == exit_unreachable ? exit_failed : code;
   }
   signals.serving();
-  const bool is_ready = (*server)->await_reasons().empty();
+  const bool is_ready = (*server)->await_ready();
   greet(**server, is_ready);
   tell_serving(**server, settings, is_ready);
   signals.await();

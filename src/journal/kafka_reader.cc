@@ -105,8 +105,8 @@ Result<KafkaReader> KafkaReader::open(const KafkaPlace& place) {
   if (installed->size() != expected) {
     return fail(FaultKind::misconfigured,
                 fmt::format("topic {} has the installation record in {} of {} partitions: firstcome topic create "
-                            "--journal kafka://{}/{} writes what is missing (with the settings of this process)",
-                            place.topic, installed->size(), expected, place.access.brokers, place.topic));
+                            "--journal kafka://{}/{} writes what is missing {}",
+                            place.topic, installed->size(), expected, place.access.brokers, place.topic, as_here));
   }
   auto consumer = kafka::Consumer::open(place.access, place.topic);
   if (!consumer) return fail(consumer.error());

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/noun.h"
 #include "journal/kafka_reader.h"
 #include "kafka/kafka_producer.h"
 
@@ -105,18 +106,17 @@ Result<kafka::Topic> await_topic(const KafkaPlace& place, kafka::Admin& admin) {
   });
 }
 
-/// What a person adds to a command that a process prints: it cannot know how it was told of its password.
-constexpr const char* as_here =
-    "(with the --config, --journal-options, --journal-password-file or FIRSTCOME_... of this process)";
-
-std::string counted(std::uint32_t number, std::string_view one, std::string_view many) {
-  return fmt::format("{} {}", number, number == 1 ? one : many);
+std::string partitions_in_words(std::uint32_t number) {
+  return fmt::format("{} {}", number, noun(number, "partition"));
+}
+std::string copies_in_words(std::uint32_t number) {
+  return fmt::format("{} {}", number, noun(number, "copy", "copies"));
 }
 
 std::unexpected<Fault> too_few_or_many(const KafkaPlace& place, std::uint32_t partitions, std::uint32_t wanted) {
   return fail(FaultKind::misconfigured,
               fmt::format("topic {} at {} has {}, for ever, and not {}: leave --partitions out, or make another topic",
-                          place.topic, place.access.brokers, counted(partitions, "partition", "partitions"), wanted));
+                          place.topic, place.access.brokers, partitions_in_words(partitions), wanted));
 }
 
 std::unexpected<Fault> no_topic(const KafkaPlace& place) {
@@ -210,12 +210,10 @@ Result<std::string> make_topic(const KafkaPlace& place, const NewTopic& wanted, 
         FaultKind::misconfigured,
         fmt::format("topic {} at {} has {} of each entry, and not {}: leave --replication out, or change it with "
                     "kafka-reassign-partitions.sh",
-                    place.topic, place.access.brokers, counted(topic->replication, "copy", "copies"),
-                    *wanted.replication));
+                    place.topic, place.access.brokers, copies_in_words(topic->replication), *wanted.replication));
   }
   return fmt::format("topic {} at {} is a journal with {} and {} of each entry{}", place.topic, place.access.brokers,
-                     counted(installation.partitions, "partition", "partitions"),
-                     counted(topic->replication, "copy", "copies"),
+                     partitions_in_words(installation.partitions), copies_in_words(topic->replication),
                      topic->replication == 1 ? ": who loses that broker's disk loses the journal" : "");
 }
 

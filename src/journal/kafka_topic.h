@@ -18,6 +18,10 @@ struct KafkaPlace {
   std::string topic;
 };
 
+/// What a person adds to a command that a process prints: it cannot know how it was told of its password.
+inline constexpr const char* as_here =
+    "(with the --config, --journal-options, --journal-password-file or FIRSTCOME_... of this process)";
+
 struct NewTopic {
   std::optional<std::uint32_t> partitions;   ///< none: one, or as many as there are
   std::optional<std::uint32_t> replication;  ///< none: three, or as many brokers as there are

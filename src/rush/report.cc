@@ -80,7 +80,7 @@ std::string render_text(const Report& report) {
   text += fmt::format("  attempts   {}: {}\n", grouped(report.attempts), spoken(report.attempts_told));
   text += fmt::format("             {}/s, {} {}, {} ({} too slow)\n",
                       grouped(static_cast<std::uint64_t>(report.attempts_per_second())), grouped(report.retries),
-                      report.retries == 1 ? "retry" : "retries", counted(of(report.attempts_told, Told::cut), "cut"),
+                      noun(report.retries, "retry", "retries"), counted(of(report.attempts_told, Told::cut), "cut"),
                       grouped(report.overdue));
   text += fmt::format("  network    {}, opened {}, refused {}; the rush used {:.2f} s of CPU\n",
                       counted(report.connections, "connection"), grouped(report.connections_opened),

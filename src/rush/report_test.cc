@@ -85,6 +85,10 @@ TEST(Report, says_when_the_rushs_own_connections_were_the_limit) {
   EXPECT_TRUE(has(render_text(report), "one of the rush's 64 connections than for the server: --connections N"));
   EXPECT_EQ(nlohmann::json::parse(render_json(report))["connections_were_the_limit"], true);
   EXPECT_EQ(nlohmann::json::parse(render_json(report))["queued_us"]["max"], 3'000'000);
+  auto busy = some_report();
+  busy.queued.add(3'000'000);
+  busy.service.add(1000);
+  EXPECT_FALSE(has(render_text(busy), "--connections N")) << "the server answers at once: more of them do not help";
   report.service.add(9'000'000);
   EXPECT_FALSE(has(render_text(report), "--connections N")) << "the server took longer";
 }

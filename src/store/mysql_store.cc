@@ -286,7 +286,7 @@ MysqlStore::Tried<WriteOutcome> MysqlStore::write_batch(const IssueBatch& batch)
   return Committed{};
 }
 
-/// The row stays locked to the end, so that a beat of another holder waits for this transaction.
+/// First of all. The row stays locked to the end, so that a beat waits for this transaction.
 MysqlStore::Tried<bool> MysqlStore::holds_place() {
   if (holder_.empty()) return true;
   auto rows = connection_->query("SELECT holder FROM issuer WHERE one = 1 LOCK IN SHARE MODE");
@@ -296,8 +296,8 @@ MysqlStore::Tried<bool> MysqlStore::holds_place() {
   return *there && rows->text(0) == holder_;
 }
 
-/// First of all: an issuer that lost its place sees it before it writes anything. The row stays locked to the end, so
-/// that nobody else passes meanwhile.
+/// Before anything is written: an issuer that has not read what another one wrote sees it here. The row stays locked to
+/// the end, so that nobody else passes meanwhile.
 MysqlStore::Tried<bool> MysqlStore::pass_fence(const IssueBatch& batch) {
   const auto& next = batch.next;
   const auto campaign = quoted(next.campaign);

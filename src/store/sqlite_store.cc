@@ -169,6 +169,7 @@ Result<WriteOutcome> SqliteStore::write(const IssueBatch& batch) {
   });
 }
 
+/// First of all. Nobody takes the place meanwhile: transactions follow one another.
 Result<bool> SqliteStore::holds_place() {
   if (holder_.empty()) return true;
   const auto step = read_holder_.bind(std::string_view(holder_)).step();
@@ -177,7 +178,7 @@ Result<bool> SqliteStore::holds_place() {
   return step == Step::row;
 }
 
-/// First of all: an issuer that lost its place sees it before it writes anything.
+/// Before anything is written: an issuer that has not read what another one wrote sees it here.
 Result<WriteOutcome> SqliteStore::pass_fence(const IssueBatch& batch) {
   const auto& next = batch.next;
   const std::span<const std::uint8_t> chain(next.chain);

@@ -276,6 +276,7 @@ class Unavailable(Folder):
         with Server(folder=self.folder) as server:
             server.create("kept", 100)
             body = server.claim("kept", "alice").body
+        shutil.copytree(self.data, self.folder / "copy")
         for file in ("journal.db", "store.db"):
             with contextlib.closing(sqlite3.connect(self.data / file)) as database:
                 database.execute("begin exclusive")
@@ -289,6 +290,9 @@ class Unavailable(Folder):
                 self.assertEqual((metrics.status, metrics.header("Retry-After")), (503, "1"), "it is not up yet")
                 claim = ask("/v1/campaigns/kept/claims", "POST")
                 self.assertEqual((claim.status, claim.header("Retry-After")), (503, "1"))
+                proof = run("verify", "--data", self.folder / "copy", "--process", f"http://127.0.0.1:{self.admin_port}")
+                self.assertEqual(proof.returncode, 3, proof)
+                self.assertIn("it is starting", proof.stdout)
                 database.rollback()
             wait_for("/readyz is 200", lambda: ask("/readyz").status == 200)
             again = ask("/v1/campaigns/kept/claims", "POST")
