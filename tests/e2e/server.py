@@ -138,6 +138,13 @@ class Server:
         assert answer.status == 201, f"{answer.status} {answer.body}"
         return answer
 
+    def has_room(self):
+        """Whether one more connection gets an answer; at its limit the server closes what it accepts."""
+        try:
+            return self.get("/livez").status == 200
+        except (ConnectionResetError, BrokenPipeError):
+            return False
+
     def urls(self):
         return ["--url", f"http://127.0.0.1:{self.port}", "--admin-url", f"http://127.0.0.1:{self.admin_port}"]
 
