@@ -7,7 +7,7 @@ import time
 
 from installation import Installation, load_all, spent
 from nginx import Nginx, ScriptPeer
-from processes import BUILD, SERVER_CORE, Broken, ask, load, wait_for
+from processes import BUILD, CORES, SERVER_CORE, Broken, ask, load, wait_for
 from rows import Users, in_turn, of_each, program
 from servers import Servers
 from table import Limit, Line
@@ -68,10 +68,10 @@ def refused(bench):
 
 @contextlib.contextmanager
 def opened(bench, servers, quota, apis, rate=1_000):
-    """So many apis and an issuer, which know a campaign."""
+    """So many apis, which share the machine's cores, and an issuer, which know a campaign."""
     with Installation(bench, servers) as place:
         for _ in range(apis):
-            place.api()
+            place.api("--loops", max(1, len(CORES) // apis))
         place.issuer(rate)
         place.apis[0].create(1, quota)
         wait_for("every api knows the campaign", lambda: all(api.metric("firstcome_campaigns") == 1 for api in place.apis))
@@ -115,8 +115,10 @@ def gate(bench):
 
     for batch in ("32", "64"):
         for fate in ("in", "full"):
-            yield Line(f"Redis, µs of CPU a claim, batches of {batch}, all {fate}", numbers(rf"batches of {batch}, {fate} *"),
-                       at_least=Limit("ours", "<=", 3, "<= 3"), hoped=Limit("ours", "<=", 2, "<= 2"))
+            for callers, who in ((1, "from one loop"), (4, "from four at once")):
+                yield Line(f"Redis, µs of CPU a claim, batches of {batch} {who}, all {fate}",
+                           numbers(rf"{callers} with batches of {batch}, {fate} *"),
+                           at_least=Limit("ours", "<=", 3, "<= 3"), hoped=Limit("ours", "<=", 2, "<= 2"))
     for waiting in ("256", "4096"):
         yield Line(f"  the same through the gate, {waiting} asks at once", numbers(f"{waiting} asks at once"))
 
@@ -200,22 +202,23 @@ def coupons(bench):
 
 def two(bench):
     """CPU per claim of one api, and of two that share the load: in a rush of ten users a place, and where all win"""
-    servers, users = Servers(bench.say), bench.some(300_000)
+    servers, users, crowd = Servers(bench.say), bench.some(300_000), bench.some(100_000)
 
     def rushed(_, apis):
-        with opened(bench, servers, users // 10, apis) as place:
-            _, used = place.rush(users, connections=CONNECTIONS)
+        with opened(bench, servers, crowd // 10, apis) as place:
+            told, used = place.rush(crowd, connections=CONNECTIONS)
             place.verify()
-            return used["apis"] / users * 1e6
+            return used["apis"] / told["attempts"] * 1e6
 
     def ratio(of):
         return [two / one for two, one in zip(of["two"], of["one"])]
 
     both = {"two": 2, "one": 1}
-    crowd = in_turn(bench, "two apis against one, ten users a place", both, rushed)
-    yield Line("µs of CPU of two apis a claim, ten users a place (ratio: to one)", crowd["two"], ratio=ratio(crowd),
+    # The same work of the same process takes a quarter more or less from one run to the next: many short ones.
+    rushes = in_turn(bench, "two apis against one, ten users a place", both, rushed, times=4)
+    yield Line("µs of CPU of two apis a claim, ten users a place (ratio: to one)", rushes["two"], ratio=ratio(rushes),
                at_least=Limit("ratio", "<=", 1.1, "<= 1.1 x one"), hoped=Limit("ratio", "<=", 1, "<= 1 x"))
-    yield Line("  of one api", crowd["one"])
+    yield Line("  of one api", rushes["one"])
     runs = in_turn(bench, "two apis against one, all win", both, lambda _, apis: won_by(bench, servers, users, apis))
     wins = {name: [run.split["apis"] for run in found] for name, found in runs.items()}  # each api reads every ticket
     rate = of_each(runs, "per_second")

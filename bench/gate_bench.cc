@@ -1,8 +1,10 @@
 // gate_bench HOST:PORT: what a claim costs Redis, by the size of its batch, and what the gate makes of a rush.
 #include <fmt/format.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/clock.h"
@@ -18,6 +20,13 @@ namespace {
 
 constexpr std::uint64_t claims = 64'000;
 
+template <class Value>
+Value have(Result<Value> result) {
+  if (result) return *std::move(result);
+  fmt::print(stderr, "{}\n", result.error().what);
+  std::_Exit(1);
+}
+
 /// Seconds of CPU that the server has used.
 double cpu_of(HandRedis& redis) {
   const std::string info = redis.command({"INFO", "cpu"}).text;
@@ -29,30 +38,44 @@ double cpu_of(HandRedis& redis) {
   return sum;
 }
 
-void clear(HandRedis& redis, const RedisKeys& keys) { redis.command({"UNLINK", keys.meta, keys.users}); }
+/// The keys are gone, and their memory, which Redis gives back in a thread of its own.
+void clear(HandRedis& redis, const RedisKeys& keys) {
+  redis.command({"UNLINK", keys.meta, keys.users});
+  while (!redis.command({"INFO", "memory"}).text.contains("lazyfree_pending_objects:0\r\n")) {
+    std::this_thread::sleep_for(Millis(10));
+  }
+}
 
-/// One call after the other, each of `batch` users: as many places as claims (all are in), or one (all but one are
-/// full).
-void by_hand(HandRedis& redis, std::size_t batch, std::uint32_t places) {
+/// One call of `batch` users after the other, until all claims are taken.
+void call(const std::string& host, std::size_t batch, std::uint32_t places, std::atomic<std::uint64_t>& taken) {
+  auto redis = have(HandRedis::connect(host));
   const RedisKeys keys("firstcome-bench", "bench");
-  clear(redis, keys);
   const std::string number = std::to_string(places);
   std::vector<std::string> names(batch);
-  const double before = cpu_of(redis);
-  for (std::uint64_t claim = 0; claim < claims; claim += batch) {
+  for (std::uint64_t claim = taken.fetch_add(batch); claim < claims; claim = taken.fetch_add(batch)) {
     std::vector<std::string_view> words{"FCALL", "firstcome_1_admit", "2", keys.meta, keys.users, number};
     for (std::size_t i = 0; i < batch; ++i) {
       names[i] = "user-" + std::to_string(claim + i);
       words.push_back(names[i]);
     }
-    const auto said = admissions_of(redis.command(words), batch);
-    if (!said) {
-      fmt::print(stderr, "{}\n", said.error().what);
-      std::exit(1);
-    }
+    have(admissions_of(redis.command(words), batch));
+  }
+}
+
+/// As many callers as loops, each with one call on its way: as many places as claims (all are in), or one (all but one
+/// are full).
+void by_hand(const std::string& host, HandRedis& redis, std::size_t callers, std::size_t batch, std::uint32_t places) {
+  const RedisKeys keys("firstcome-bench", "bench");
+  clear(redis, keys);
+  std::atomic<std::uint64_t> taken = 0;
+  const double before = cpu_of(redis);
+  {
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 0; i < callers; ++i) threads.emplace_back([&] { call(host, batch, places, taken); });
   }
   const double used = (cpu_of(redis) - before) * 1e6 / static_cast<double>(claims);
-  fmt::print("batches of {:2}, {}: {:6.2f} us of Redis' CPU a claim\n", batch, places > 1 ? "in  " : "full", used);
+  fmt::print("{} with batches of {:2}, {}: {:6.2f} us of Redis' CPU a claim\n", callers, batch,
+             places > 1 ? "in  " : "full", used);
   clear(redis, keys);
 }
 
@@ -116,7 +139,9 @@ int main(int argc, char** argv) {
   }
   redis->command({"FUNCTION", "LOAD", "REPLACE", redis_function_source()});
   for (const std::uint32_t places : {static_cast<std::uint32_t>(claims), 1U}) {
-    for (const std::size_t batch : {1U, 8U, 32U, 64U}) by_hand(*redis, batch, places);
+    for (const std::size_t batch : {1U, 8U, 32U, 64U}) {
+      for (const std::size_t callers : {1U, 4U}) by_hand(argv[1], *redis, callers, batch, places);
+    }
   }
   int failed = 0;
   for (const std::size_t most : {1U, 16U, 256U, 4096U}) failed |= through_the_gate(argv[1], *redis, most);

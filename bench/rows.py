@@ -85,12 +85,13 @@ def three(bench):
             yield {"ours": ours, "nginx": nginx, "floor": floor}
 
 
-def in_turn(bench, what, candidates, measure):
-    """name -> what measure(name, candidate) gave, once a round."""
+def in_turn(bench, what, candidates, measure, times=1):
+    """name -> what measure(name, candidate) gave, so many times a round."""
     found = {name: [] for name in candidates}
     for _ in bench.rounds_of(what):
-        for name, candidate in candidates.items():
-            found[name].append(measure(name, candidate))
+        for _ in range(times):
+            for name, candidate in candidates.items():
+                found[name].append(measure(name, candidate))
     return found
 
 

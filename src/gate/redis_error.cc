@@ -30,7 +30,8 @@ constexpr std::array known{
     Known{"WRONGPASS", RedisRemedy::call_a_person,
           "user or password is wrong: look at gate (redis://USER@...) and gate_password_file"},
     Known{"NOPERM", RedisRemedy::call_a_person,
-          "its user may not do this: it needs +fcall +function|load +smismember +hmget +hset +sadd +expire +time +get "
+          "its user may not do this: it needs +fcall +function|load +smismember +hmget +hset +sadd +scard +expire "
+          "+time +get "
           "+set +unlink +ping +role +asking +cluster|slots +info and ~PREFIX:* (gate_prefix)"},
     Known{
         "UNKNOWN", RedisRemedy::call_a_person,

@@ -8,10 +8,10 @@ namespace firstcome {
 namespace {
 
 // DESIGN
-//   Two keys a campaign, both under its hash tag: meta (generation, limit, count) and users (a set). Redis has no
-//   rollback: what a function did before it failed stays. So it reads and checks first, and writes last; the writes are
-//   an HSET, a SADD and their times. It is refused before it starts when memory is full (no allow-oom), and then claims
-//   go past it.
+//   Two keys a campaign, both under its hash tag: meta (generation, limit) and users (a set), whose size is the count
+//   of those that were let through. Redis has no rollback: what a function did before it failed stays. So it reads and
+//   checks first, and writes last; the writes are an HSET, a SADD and their times. It is refused before it starts when
+//   memory is full (no allow-oom), and then claims go past it.
 //
 //   A generation is the time in microseconds at which the limit was made, plus the number of widenings since: a gate
 //   that lost its memory and was made anew has another one, so that whoever was told `full` sees it.
@@ -59,12 +59,13 @@ local function admit(keys, args)
   if #keys ~= 2 or not places or #args < 2 or #args > users_max + 1 then
     return redis.error_reply('ERR firstcome: admit takes two keys, places and 1 to 64 users')
   end
-  local meta = redis.call('HMGET', keys[1], 'generation', 'limit', 'count')
-  local generation, limit, count = tonumber(meta[1]), tonumber(meta[2]), tonumber(meta[3])
-  local is_new = not (generation and limit and count)
-  if is_new then
+  local meta, count = redis.call('HMGET', keys[1], 'generation', 'limit'), redis.call('SCARD', keys[2])
+  local generation, limit = tonumber(meta[1]), tonumber(meta[2])
+  if not generation or not limit then
     local now = redis.call('TIME')
-    generation, limit, count = now[1] * 1000000 + now[2], places, 0
+    generation, limit = now[1] * 1000000 + now[2], count + places
+    redis.call('HSET', keys[1], 'generation', string.format('%.0f', generation), 'limit', limit)
+    redis.call('EXPIRE', keys[1], seconds)
   end
 
   local asked, letters, added = #args - 1, nil, 0
@@ -76,11 +77,10 @@ local function admit(keys, args)
     letters, fresh = letters_one_by_one(args, known, limit - count)
     if #fresh > 0 then added = redis.call('SADD', keys[2], unpack(fresh)) end
   end
-  if is_new or added > 0 then
-    redis.call('HSET', keys[1], 'generation', string.format('%.0f', generation), 'limit', limit, 'count', count + added)
+  if added > 0 then
     redis.call('EXPIRE', keys[1], seconds)
+    redis.call('EXPIRE', keys[2], seconds)
   end
-  if added > 0 then redis.call('EXPIRE', keys[2], seconds) end
   return {generation, letters}
 end
 
@@ -90,11 +90,12 @@ local function widen(keys, args)
   if #keys ~= 1 or not places or not tonumber(args[1]) then
     return redis.error_reply('ERR firstcome: widen takes a key, a generation and places')
   end
-  local meta = redis.call('HMGET', keys[1], 'generation', 'count')
-  local generation, count = tonumber(meta[1]), tonumber(meta[2])
-  if not generation or not count then return 0 end
-  if meta[1] ~= args[1] then return generation end
-  redis.call('HSET', keys[1], 'generation', string.format('%.0f', generation + 1), 'limit', count + places)
+  local seen = redis.call('HMGET', keys[1], 'generation')[1]
+  local generation = tonumber(seen)
+  if not generation then return 0 end
+  if seen ~= args[1] then return generation end
+  local limit = redis.call('SCARD', keys[2]) + places
+  redis.call('HSET', keys[1], 'generation', string.format('%.0f', generation + 1), 'limit', limit)
   redis.call('EXPIRE', keys[1], seconds)
   return generation + 1
 end
@@ -106,7 +107,7 @@ local function own(keys, args)
     return redis.error_reply('ERR firstcome: own takes a key and an id')
   end
   local needed = {{'SMISMEMBER', keys[1], 'u'}, {'HMGET', keys[1], 'f'}, {'HSET', keys[1], 'f', 'v'}, {'TIME'},
-                  {'SADD', keys[1], 'u'}, {'EXPIRE', keys[1], 1}, {'UNLINK', keys[1]}, {'GET', keys[1]},
+                  {'SADD', keys[1], 'u'}, {'SCARD', keys[1]}, {'EXPIRE', keys[1], 1}, {'UNLINK', keys[1]}, {'GET', keys[1]},
                   {'SET', keys[1], 'v'}}
   for _, command in ipairs(needed) do
     if not redis.acl_check_cmd(unpack(command)) then return redis.error_reply('NOPERM firstcome: ' .. command[1]) end
