@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <map>
 #include <memory>
 #include <set>
@@ -193,6 +195,16 @@ void check_routes() {
   if (missing && inputs > 1000) std::_Exit(1);
 }
 
+/// After the timer of the fuzzer has interrupted it, a connect goes on by itself.
+int end_of_connect(const Descriptor& socket) {
+  pollfd ready{.fd = socket.get(), .events = POLLOUT, .revents = 0};
+  while (::poll(&ready, 1, -1) < 0 && errno == EINTR) {
+  }
+  int error = 0;
+  socklen_t size = sizeof error;
+  return ::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
+}
+
 Descriptor connect(std::uint16_t port) {
   Descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in at{};
@@ -212,9 +224,9 @@ Descriptor connect(std::uint16_t port) {
   from.sin_family = AF_INET;
   from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + next_address++ % 60'000);
   MUST(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&from), sizeof from) == 0, "127/8 is ours");
-  const int failed = ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at);
-  if (failed) std::perror("connect");
-  MUST(!failed, "the server listens");
+  int error = ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0 ? 0 : errno;
+  if (error == EINTR) error = end_of_connect(socket);
+  MUST(error == 0, std::string("the server listens: ") + std::strerror(error));
   return socket;
 }
 

@@ -75,7 +75,7 @@ void DistributedAdapters::write_metrics(metrics::Page& page) const {
   page.gauge("firstcome_journal_silent_seconds", "Time since the brokers last said where the topic ends.",
              journal.silent_seconds);
   const auto& sender = journal_->sender_stats();
-  page.counter("firstcome_journal_producers_total", "Producers that broke and were replaced.",
+  page.counter("firstcome_journal_producers_total", "Producers that broke, each followed by another.",
                static_cast<double>(sender.producers.load()));
   page.counter("firstcome_journal_sent_again_total", "Tickets of a broken producer that were sent once more.",
                static_cast<double>(sender.sent_again.load()));

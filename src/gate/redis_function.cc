@@ -84,11 +84,11 @@ local function admit(keys, args)
   return {generation, letters}
 end
 
--- KEYS meta, ARGV generation seen, places: the generation that holds now; 0: there is none.
+-- KEYS meta users, ARGV generation seen, places: the generation that holds now; 0: there is none.
 local function widen(keys, args)
   local places = places_of(args[2])
-  if #keys ~= 1 or not places or not tonumber(args[1]) then
-    return redis.error_reply('ERR firstcome: widen takes a key, a generation and places')
+  if #keys ~= 2 or not places or not tonumber(args[1]) then
+    return redis.error_reply('ERR firstcome: widen takes two keys, a generation and places')
   end
   local seen = redis.call('HMGET', keys[1], 'generation')[1]
   local generation = tonumber(seen)
@@ -152,8 +152,8 @@ void append_admit(std::string& out, const RedisKeys& keys, std::uint32_t places,
 }
 
 void append_widen(std::string& out, const RedisKeys& keys, std::uint64_t generation, std::uint32_t places) {
-  append_command(out,
-                 {"FCALL", "firstcome_1_widen", "1", keys.meta, std::to_string(generation), std::to_string(places)});
+  append_command(out, {"FCALL", "firstcome_1_widen", "2", keys.meta, keys.users, std::to_string(generation),
+                       std::to_string(places)});
 }
 
 void append_forget(std::string& out, const RedisKeys& keys) { append_command(out, {"UNLINK", keys.meta, keys.users}); }

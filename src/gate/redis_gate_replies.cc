@@ -88,9 +88,9 @@ void RedisGate::refused(RedisNode& node, RedisCall call, const RedisError& error
     case RedisRemedy::call_a_person:
       break;
   }
-  const bool was_asked = call.kind != RedisCall::Kind::widen && call.kind != RedisCall::Kind::forget;
+  const bool is_needed = call.kind != RedisCall::Kind::forget;
   failed(node, std::move(call), error.fault);
-  if (was_asked) node.stand_back(error.fault);
+  if (is_needed) node.stand_back(error.fault);  // a gate that cannot be widened would hold users back for ever
 }
 
 /// To the server that the reply named.

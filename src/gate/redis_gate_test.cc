@@ -41,8 +41,7 @@ TEST_F(RedisGateTest, has_a_few_calls_out_and_no_more) {
   for (AskNumber number = 2; number <= 1001; ++number) {
     ASSERT_TRUE(gate_->ask("lunch", "u" + std::to_string(number), 5, number));
   }
-  loop_.turn_for(Millis(50));
-  EXPECT_EQ(redis.count("FCALL"), 1 + RedisNode::calls_max);
+  ASSERT_TRUE(loop_.turn_until([&] { return redis.count("FCALL") == 1 + RedisNode::calls_max; }, Millis(800)));
   ASSERT_TRUE(is_told(1001));
   EXPECT_EQ(asker_.faults.size(), 1000U);
   EXPECT_EQ(redis.count("FCALL"), 1 + RedisNode::calls_max) << "nothing more is sent to who does not answer";
@@ -217,7 +216,7 @@ TEST_F(RedisGateTest, silence_ends_after_gate_bypass_ms_max_and_is_not_waited_fo
         return greeting.bytes.empty() ? FakeReply::all_in(command) : greeting;
       },
       false);
-  bypass_ms_max_ = limits::gate_bypass_ms_max_default;
+  bypass_ms_max_ = Millis(400);
   make(redis);
   ASSERT_TRUE(ask(0));
   ASSERT_TRUE(is_told(0));
@@ -227,8 +226,8 @@ TEST_F(RedisGateTest, silence_ends_after_gate_bypass_ms_max_and_is_not_waited_fo
   ASSERT_TRUE(is_told(1));
   const auto took = clock_.uptime() - began;
   EXPECT_EQ(fault(1)->kind, FaultKind::timed_out);
-  EXPECT_GE(took, limits::gate_bypass_ms_max_default - Millis(10));
-  EXPECT_LE(took, 3 * limits::gate_bypass_ms_max_default);
+  EXPECT_GE(took, bypass_ms_max_ - Millis(10));
+  EXPECT_LE(took, Millis(3000)) << "a busy machine's";
   // Still silent: the gate finds out by itself, one call at a time, and no claim has to wait for that.
   std::size_t taken = 0;
   AskNumber number = 10;
@@ -246,7 +245,7 @@ TEST_F(RedisGateTest, silence_ends_after_gate_bypass_ms_max_and_is_not_waited_fo
 }
 
 TEST_F(RedisGateTest, what_was_not_sent_ends_in_its_time_too) {
-  const Millis longest(400), later(250);
+  const Millis longest(2000), later(1500);
   bool has_slept = false;
   FakeRedis redis([&](const FakeCommand& command) {
     if (command.name() == "FUNCTION") return FakeReply::silence();
@@ -263,7 +262,7 @@ TEST_F(RedisGateTest, what_was_not_sent_ends_in_its_time_too) {
   }
   ASSERT_TRUE(is_told(1000));
   EXPECT_EQ(fault(1000)->kind, FaultKind::timed_out);
-  EXPECT_LT(clock_.uptime() - began, later + longest - Millis(50))
+  EXPECT_LT(clock_.uptime() - began, later + longest - Millis(500))
       << "the library was asked for later, and is still out";
 }
 
@@ -330,7 +329,8 @@ TEST_F(RedisGateTest, widen_tells_the_generation_that_holds) {
   ASSERT_TRUE(loop_.turn_until([&] { return asker_.widened == 1; }));
   EXPECT_EQ(asker_.generations.at("lunch"), 8U);
   EXPECT_EQ(redis.heard().back().words,
-            (std::vector<std::string>{"FCALL", "firstcome_1_widen", "1", "firstcome:{lunch}:meta", "7", "3"}));
+            (std::vector<std::string>{"FCALL", "firstcome_1_widen", "2", "firstcome:{lunch}:meta",
+                                      "firstcome:{lunch}:users", "7", "3"}));
 }
 
 TEST_F(RedisGateTest, moved_of_a_single_server_asks_for_another_setting) {

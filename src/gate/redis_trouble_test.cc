@@ -117,6 +117,20 @@ TEST_F(RedisTrouble, a_gate_of_another_installation_is_left_alone) {
   EXPECT_TRUE(has(log, "ours again")) << log;
 }
 
+TEST_F(RedisTrouble, a_gate_that_refuses_to_be_widened_is_passed_by) {
+  OwnedRedis redis("", [](const FakeCommand& command) {
+    return command.is_admit() ? FakeReply::admissions(7, std::string(command.users(), 'f'))
+                              : FakeReply::error("ERR no");
+  });
+  make_ours(redis);
+  ASSERT_TRUE(ask(1));
+  ASSERT_TRUE(is_told(1));
+  EXPECT_FALSE(gate_->stats().is_away);
+  gate_->widen("lunch", 7, 5);
+  EXPECT_TRUE(loop_.turn_until([&] { return gate_->stats().is_away; }, Millis(3000)))
+      << "else its users would wait for ever";
+}
+
 TEST_F(RedisTrouble, looks_again_on_each_new_link) {
   std::atomic<bool> cuts = false;
   OwnedRedis redis("",
@@ -157,7 +171,12 @@ class MovedClock final : public Clock {
 TEST_F(RedisTrouble, looks_again_every_minute) {
   MovedClock moving;
   OwnedRedis redis("");
-  make(servers_of(*redis), {.io = loop_.io(), .clock = moving, .random = random_, .servers = {}, .installation = ours});
+  make(servers_of(*redis), {.io = loop_.io(),
+                            .clock = moving,
+                            .random = random_,
+                            .servers = {},
+                            .installation = ours,
+                            .bypass_ms_max = bypass_ms_max_});
   ASSERT_TRUE(ask(1));
   ASSERT_TRUE(is_told(1));
   redis.set_owner(hex(theirs));
@@ -171,7 +190,12 @@ TEST_F(RedisTrouble, looks_again_every_minute) {
 TEST_F(RedisTrouble, what_waits_when_the_gate_turns_out_to_be_anothers_goes_past) {
   MovedClock moving;
   OwnedRedis redis("");
-  make(servers_of(*redis), {.io = loop_.io(), .clock = moving, .random = random_, .servers = {}, .installation = ours});
+  make(servers_of(*redis), {.io = loop_.io(),
+                            .clock = moving,
+                            .random = random_,
+                            .servers = {},
+                            .installation = ours,
+                            .bypass_ms_max = bypass_ms_max_});
   ASSERT_TRUE(ask(1));
   ASSERT_TRUE(is_told(1));
   redis.set_owner(hex(theirs));

@@ -250,7 +250,7 @@ TEST_F(LoopTest, a_dripping_body_gets_408) {
 }
 
 TEST_F(LoopTest, idle_connections_are_closed_and_busy_ones_are_not) {
-  limits.idle_ms = 150ms;
+  limits.idle_ms = 1000ms;
   start();
   TestClient idle(port);
   TestClient busy(port);
@@ -266,8 +266,8 @@ TEST_F(LoopTest, idle_connections_are_closed_and_busy_ones_are_not) {
 }
 
 TEST_F(LoopTest, a_waiting_exchange_is_not_idle) {
-  limits.idle_ms = 50ms;
-  limits.header_ms = 50ms;
+  limits.idle_ms = 500ms;
+  limits.header_ms = 500ms;
   start();
   TestClient client(port);
   ASSERT_TRUE(client.send(get("/later") + "GET /ha"));

@@ -55,7 +55,7 @@ class Journal {
   /// Refuses appends, ends those that wait, and joins the thread. Idempotent.
   virtual void stop() = 0;
 
-  /// What a person must mend before the journal is heard again; it says where and how. Any thread.
+  /// What a person must mend before the journal is heard, or takes anything, again; it says where and how. Any thread.
   virtual std::optional<Fault> trouble() const { return {}; }
 
   /// What came of the last look at it, where it did not answer: why it may be silent. Any thread.

@@ -70,7 +70,7 @@ Result<void> KafkaJournal::start(Follower& follower) {
     messages_.clear();
     if (auto read = reader_.read(Millis(100), messages_); !read) return read;
     if (!messages_.empty()) until = options_.clock.uptime() + start_ms_max;
-    if (options_.clock.uptime() >= until) {
+    if (reader_.refusal() || options_.clock.uptime() >= until) {
       return fail(reader_.refusal().value_or(
           Fault{FaultKind::timed_out,
                 fmt::format("read topic {}: its end is known, but no messages come", options_.place.topic)}));
@@ -270,8 +270,11 @@ void KafkaJournal::stop() {
 }
 
 std::optional<Fault> KafkaJournal::trouble() const {
-  std::lock_guard lock(watch_mutex_);
-  return trouble_ ? trouble_ : refusal_;
+  {
+    std::lock_guard lock(watch_mutex_);
+    if (trouble_ || refusal_) return trouble_ ? trouble_ : refusal_;
+  }
+  return sender_->refusal();
 }
 
 std::optional<Fault> KafkaJournal::why_silent() const {

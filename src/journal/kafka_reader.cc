@@ -38,7 +38,7 @@ Result<std::optional<Entry>> first_entry(const KafkaPlace& place, kafka::Consume
   std::optional<Fault> fault;
   SystemClock clock;
   for (const Uptime until = clock.uptime() + message_ms_max; !first && !fault && consumer.reached(partition) < end;) {
-    if (clock.uptime() >= until) {
+    if (consumer.refusal() || clock.uptime() >= until) {
       return fail(consumer.refusal().value_or(
           Fault{FaultKind::timed_out,
                 fmt::format("read the first entry of topic {} [{}]: no answer", place.topic, partition)}));
@@ -228,7 +228,7 @@ Result<void> read_kafka_journal(const KafkaPlace& place, const std::function<voi
     read.clear();
     if (auto done = reader->read(Millis(100), read); !done) return done;
     if (!read.empty()) until = clock.uptime() + message_ms_max;
-    if (clock.uptime() >= until) {
+    if (reader->refusal() || clock.uptime() >= until) {
       return fail(reader->refusal().value_or(
           Fault{FaultKind::timed_out, fmt::format("read topic {}: no more messages came", place.topic)}));
     }

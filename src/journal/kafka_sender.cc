@@ -12,6 +12,9 @@ namespace {
 constexpr Millis report_wait{1};     // a partition that is free need not wait longer for one that is not
 constexpr Millis idle_wait{100};     // a producer may break without a message
 constexpr Millis stop_ms_max{5000};  // for what is on its way
+constexpr Millis pause_first{100};   // after a producer that broke before anything was acknowledged
+constexpr Millis pause_max{5000};
+constexpr Millis refusal_ms_max{2 * pause_max};  // a refusal that nobody repeats is over
 
 }  // namespace
 
@@ -96,28 +99,35 @@ void KafkaSender::stop() {
 void KafkaSender::run() {
   std::optional<Uptime> end;
   for (;;) {
-    const bool strikes = on_the_way_ > 0 && failpoint_strikes("journal.producer_breaks");
-    if (is_to_break_.exchange(false) || strikes) producer_->break_sequence();
-    if (const auto broken = producer_->fatal()) replace_producer(*broken);
+    if (producer_) {
+      const bool strikes = on_the_way_ > 0 && failpoint_strikes("journal.producer_breaks");
+      if (is_to_break_.exchange(false) || strikes) producer_->break_sequence();
+      if (const auto broken = producer_->fatal()) close_producer(*broken);
+    }
+    if (!producer_ && options_.clock.uptime() >= open_at_) {
+      if (!open_next()) return;
+    }
     {
       std::unique_lock lock(mutex_);
-      if (on_the_way_ == 0) wakes_.wait_for(lock, idle_wait, [this] { return waiting_ > 0 || stopping_; });
+      if (on_the_way_ == 0) {
+        wakes_.wait_for(lock, idle_wait, [this] { return producer_ && (waiting_ > 0 || stopping_); });
+      }
       if (stopping_ && !end) end = options_.clock.uptime() + stop_ms_max;
       if (end && ((waiting_ == 0 && on_the_way_ == 0) || options_.clock.uptime() >= *end)) break;
       take_batches();
     }
     hand_over();
-    producer_->poll(report_wait);
+    if (producer_) producer_->poll(report_wait);
   }
-  producer_->purge();
+  if (producer_) producer_->purge();
 }
 
-/// Of each partition that has nothing on its way, all that waits.
+/// Of each partition that has nothing on its way, all that waits, if there is who sends it.
 void KafkaSender::take_batches() {
   const Uptime now = options_.clock.uptime();
   for (auto& [partition, line] : lines_) {
     end_late(line, now);
-    if (line.on_the_way > 0 || line.waiting.empty()) continue;
+    if (!producer_ || line.on_the_way > 0 || line.waiting.empty()) continue;
     std::ranges::move(line.waiting, std::back_inserter(line.batch));
     waiting_ -= line.waiting.size();
     line.waiting.clear();
@@ -156,7 +166,7 @@ void KafkaSender::hand_over() {
               .partition = partition,
               .key = {},
               .body = message.body,
-              .why = sent.error().what});
+              .why = sent.error()});
     }
     line->batch.clear();
   }
@@ -173,7 +183,13 @@ void KafkaSender::settle(const kafka::Producer::Report& report) {
     const auto took = std::chrono::duration<double>(options_.clock.uptime() - line.since).count();
     stats_.batch_seconds.store(stats_.batch_seconds.load(std::memory_order_relaxed) + took, std::memory_order_relaxed);
   }
-  if (report.delivery == kafka::Delivery::done) return;  // it is answered when it is seen
+  if (report.delivery == kafka::Delivery::done) {  // it is answered when it is seen
+    has_delivered_ = true;
+    if (refusal_) log::info("the brokers take what this node appends again");
+    refusal_.reset();
+    return;
+  }
+  if (report.why.kind == FaultKind::misconfigured) note_refused(report.why);
   const auto found = pending_.find(report.number);
   if (found == pending_.end()) return;
   // The reports of a producer that broke may come before we see that it did.
@@ -185,7 +201,7 @@ void KafkaSender::settle(const kafka::Producer::Report& report) {
     return;
   }
   // Sent twice, the first may have been written though the second was not.
-  give_up(report.number, report.delivery == kafka::Delivery::failed && !found->second.sent_twice, report.why);
+  give_up(report.number, report.delivery == kafka::Delivery::failed && !found->second.sent_twice, report.why.what);
 }
 
 /// With the lock.
@@ -202,21 +218,53 @@ void KafkaSender::give_up(std::uint64_t number, bool is_certain, std::string_vie
   pending_.erase(found);
 }
 
-void KafkaSender::replace_producer(const Fault& why) {
-  log::warn("the producer broke: another one takes its place, and tickets without a report are sent once more",
-            {{"reason", why.what}});
+/// With the lock.
+void KafkaSender::note_refused(const Fault& fault) {
+  if (!refusal_ || refusal_->what != fault.what) {
+    log::error("the brokers refuse what this node appends: nobody can win here, and /readyz is 503",
+               {{"reason", fault.what}});
+  }
+  refusal_ = fault;
+  refused_at_ = options_.clock.uptime();
+}
+
+std::optional<Fault> KafkaSender::refusal() const {
+  std::lock_guard lock(mutex_);
+  return options_.clock.uptime() < refused_at_ + refusal_ms_max ? refusal_ : std::nullopt;
+}
+
+void KafkaSender::close_producer(const Fault& why) {
+  const bool is_refused = why.kind == FaultKind::misconfigured;
+  if (!is_refused) {
+    log::warn("the producer broke: another one takes its place, and tickets without a report are sent once more",
+              {{"reason", why.what}});
+  }
   replacing_ = true;
   producer_->purge();
   replacing_ = false;
-  if (auto opened = open_producer(); !opened) return options_.on_broken(opened.error());
+  producer_.reset();
+  pause_ = has_delivered_ ? Millis(0) : std::clamp(pause_ * 2, pause_first, pause_max);
+  open_at_ = options_.clock.uptime() + pause_;
+  stats_.producers.fetch_add(1, std::memory_order_relaxed);
+
   std::lock_guard lock(mutex_);
+  if (is_refused) note_refused(why);
   for (auto& [partition, message] : again_ | std::views::reverse) {  // before what waits, in their order
     lines_[partition].waiting.push_front(std::move(message));
   }
   waiting_ += again_.size();
   stats_.sent_again.fetch_add(again_.size(), std::memory_order_relaxed);
-  stats_.producers.fetch_add(1, std::memory_order_relaxed);
   again_.clear();
+}
+
+/// False: there is no other, and the journal was told.
+bool KafkaSender::open_next() {
+  if (auto opened = open_producer(); !opened) {
+    options_.on_broken(opened.error());
+    return false;
+  }
+  has_delivered_ = false;
+  return true;
 }
 
 }  // namespace firstcome

@@ -32,8 +32,9 @@ namespace firstcome {
 ///             told as failed if it cannot have been written, else as unknown.
 ///   Repeated  when the idempotent producer breaks (fatal), another one takes its place, and its tickets without a
 ///   report
-///             are sent once more; an operator's entry is not.
-///   Threads   send(), seen(), skipped() and stats() from any; the rest on one.
+///             are sent once more; an operator's entry is not. After one of these that broke before
+///             anything was acknowledged comes a pause, from 100 ms to 5 s, in which all wait for their turn.
+///   Threads   send(), seen(), skipped(), refusal() and stats() from any; the rest on one.
 ///   Bounds    `append_entries_max` entries are known at once; beyond, send() fails with overloaded.
 class KafkaSender {
  public:
@@ -64,6 +65,9 @@ class KafkaSender {
   };
   Failed take_failed();
 
+  /// Why the brokers take nothing from this node, as they said in the last 10 s: only a person can mend it. Any thread.
+  std::optional<Fault> refusal() const;
+
   /// Refuses from now on.
   void close();
 
@@ -76,7 +80,7 @@ class KafkaSender {
     std::atomic<std::uint64_t> batches{0};
     std::atomic<std::uint64_t> sent{0};       ///< entries in them
     std::atomic<double> batch_seconds{0};     ///< until all of a batch was acknowledged; sum
-    std::atomic<std::uint64_t> producers{0};  ///< opened again after one broke
+    std::atomic<std::uint64_t> producers{0};  ///< that broke
     std::atomic<std::uint64_t> sent_again{0};
     std::atomic<std::uint64_t> unknown{0};
     std::atomic<std::uint64_t> failed{0};
@@ -114,10 +118,16 @@ class KafkaSender {
   void reported(const kafka::Producer::Report& report);
   void settle(const kafka::Producer::Report& report);
   void give_up(std::uint64_t number, bool is_certain, std::string_view why);
-  void replace_producer(const Fault& why);
+  void note_refused(const Fault& fault);
+  void close_producer(const Fault& why);
+  bool open_next();
 
   const Options options_;
-  std::optional<kafka::Producer> producer_;  // of the sender's thread
+  // Of the sender's thread.
+  std::optional<kafka::Producer> producer_;  // none between one that broke and the next
+  bool has_delivered_ = true;                // the present one; the first is not held to it
+  Millis pause_{0};
+  Uptime open_at_{};
 
   mutable std::mutex mutex_;
   std::condition_variable wakes_;
@@ -127,6 +137,8 @@ class KafkaSender {
   std::size_t on_the_way_ = 0;
   std::size_t waiting_ = 0;  // in lines
   Failed failed_;
+  std::optional<Fault> refusal_;
+  Uptime refused_at_{};
   bool closed_ = false;
   bool stopping_ = false;
 

@@ -136,8 +136,11 @@ Result<void> install(const KafkaPlace& place, std::uint32_t partition, const Ins
   if (auto sent = producer->send(partition, 1, {}, body); !sent) return sent;
   producer->flush(made_ms_max);
   if (told && told->delivery == kafka::Delivery::done) return {};
-  return fail(FaultKind::timed_out, fmt::format("write the installation into {} [{}]: {}; run the command again",
-                                                place.topic, partition, told ? told->why : "no answer"));
+  const auto broken = producer->fatal();
+  const Fault why = broken ? *broken : told ? told->why : Fault{FaultKind::timed_out, "no answer"};
+  return fail(
+      why.retryable() ? FaultKind::timed_out : why.kind,
+      fmt::format("write the installation into {} [{}]: {}; run the command again", place.topic, partition, why.what));
 }
 
 }  // namespace

@@ -79,7 +79,8 @@ Result<std::uint32_t> Admin::brokers(Millis longest) {
 
 Result<std::map<std::string, std::string, std::less<>>> Admin::Parts::config(rd_kafka_ResourceType_t type,
                                                                              const std::string& name, Millis longest) {
-  const std::string doing = "ask for the settings of " + name;
+  const std::string doing =
+      fmt::format("ask for the settings of {} {}", type == RD_KAFKA_RESOURCE_BROKER ? "broker" : "topic", name);
   rd_kafka_ConfigResource_t* resource = rd_kafka_ConfigResource_new(type, name.c_str());
   rd_kafka_AdminOptions_t* const options = rd_kafka_AdminOptions_new(client, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
   std::array<char, 256> why{};

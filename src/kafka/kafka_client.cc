@@ -16,27 +16,6 @@ constexpr Millis reconnect_first{50}, reconnect_most{1000};
 constexpr Millis connect_ms_max{3000};
 
 /// What a person can do about a connection that is refused, or never made.
-std::string_view remedy(rd_kafka_resp_err_t error) {
-  switch (error) {
-    case RD_KAFKA_RESP_ERR__AUTHENTICATION:
-    case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
-      return "; look at sasl.mechanism and sasl.username in --journal-options, and at --journal-password-file";
-    case RD_KAFKA_RESP_ERR__SSL:
-      return "; ssl.ca.location in --journal-options must name the authority of the broker's certificate, which must "
-             "be one for the name in --journal, and in force";
-    case RD_KAFKA_RESP_ERR__BAD_MSG:
-      return "; that is no Kafka broker, or one that wants TLS: look at --journal";
-    case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:
-      return "; that is no broker for clients, as a controller is none: look at --journal";
-    case RD_KAFKA_RESP_ERR__RESOLVE:
-    case RD_KAFKA_RESP_ERR__TRANSPORT:
-    case RD_KAFKA_RESP_ERR__TIMED_OUT:
-    case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
-      return "; is the broker up there, and does --journal name it rightly?";
-    default:
-      return "";
-  }
-}
 
 /// Without "(after 3ms in state CONNECT, 1 identical error(s) suppressed)", which differs each time.
 std::string without_state(std::string reason) {
@@ -70,10 +49,12 @@ void on_error(rd_kafka_t*, int error, const char* reason, void* opaque) {
   static_cast<Told*>(opaque)->troubles.note(static_cast<rd_kafka_resp_err_t>(error), reason);
 }
 
-/// librdkafka logs every lost connection, of every client, again and again: our own log says it once, as a fault.
+/// librdkafka logs every lost connection, of every client, again and again: our own log says it once, as a fault, and
+/// what is fatal to a producer too.
 void on_log(const rd_kafka_t*, int level, const char* facility, const char* text) {
   constexpr int critical = 2;
-  if (level <= critical) log::error("librdkafka", {{"facility", facility}, {"text", text}});
+  if (level <= critical && std::string_view(facility) != "FATAL")
+    log::error("librdkafka", {{"facility", facility}, {"text", text}});
 }
 
 }  // namespace
@@ -95,6 +76,33 @@ Fault Troubles::fault(std::string_view doing, rd_kafka_resp_err_t error) const {
           fmt::format("{}: {}{}", doing, rd_kafka_err2str(error), kind == FaultKind::corrupt ? "" : remedy(error))};
 }
 
+std::string_view Troubles::remedy(rd_kafka_resp_err_t error) {
+  switch (error) {
+    case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+    case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
+      return "; look at sasl.mechanism and sasl.username in --journal-options, and at --journal-password-file";
+    case RD_KAFKA_RESP_ERR__SSL:
+      return "; ssl.ca.location in --journal-options must name the authority of the broker's certificate, which must "
+             "be one for the name in --journal, and in force";
+    case RD_KAFKA_RESP_ERR__BAD_MSG:
+      return "; that is no Kafka broker, or one that wants TLS: look at --journal";
+    case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:
+      return "; that is no broker for clients, as a controller is none: look at --journal";
+    case RD_KAFKA_RESP_ERR__RESOLVE:
+    case RD_KAFKA_RESP_ERR__TRANSPORT:
+    case RD_KAFKA_RESP_ERR__TIMED_OUT:
+    case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
+      return "; is the broker up there, and does --journal name it rightly?";
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+      return "; its user needs DESCRIBE, DESCRIBE_CONFIGS and READ of the topic, an api WRITE and `topic create` "
+             "CREATE "
+             "too, and DESCRIBE_CONFIGS of the cluster";
+    default:
+      return "";
+  }
+}
+
 FaultKind Troubles::kind_of_connection(rd_kafka_resp_err_t error) {
   return error == RD_KAFKA_RESP_ERR__BAD_MSG ? FaultKind::unavailable : kind_of(error);
 }
@@ -106,7 +114,6 @@ FaultKind Troubles::kind_of(rd_kafka_resp_err_t error) {
     case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
-    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS:
     case RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR:
     case RD_KAFKA_RESP_ERR_INVALID_PARTITIONS:

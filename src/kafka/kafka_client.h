@@ -38,6 +38,9 @@ class Troubles {
 
   static FaultKind kind_of(rd_kafka_resp_err_t error);
 
+  /// "; what a person may do", or nothing.
+  static std::string_view remedy(rd_kafka_resp_err_t error);
+
  private:
   /// What nobody can read there is no damaged message.
   static FaultKind kind_of_connection(rd_kafka_resp_err_t error);

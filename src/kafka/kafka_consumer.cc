@@ -115,7 +115,8 @@ Result<std::size_t> Consumer::Parts::take_one(rd_kafka_message_t& message,
     return 0;
   }
   if (message.err) {
-    if (message.partition < 0) return 0;  // of the group, whose rights we do not need
+    // Of the group, whose rights we do not need.
+    if (message.partition < 0 || message.err == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED) return 0;
     Fault fault = told.troubles.fault(fmt::format("read topic {} [{}]", topic, message.partition), message.err);
     if (fault.kind == FaultKind::corrupt) return fail(std::move(fault));
     if (fault.kind == FaultKind::misconfigured) refusal = std::move(fault);

@@ -42,7 +42,8 @@ void on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
                   .partition = static_cast<std::uint32_t>(message->partition),
                   .key = bytes_of(message->key, message->key_len),
                   .body = bytes_of(message->payload, message->len),
-                  .why = message->err ? rd_kafka_err2str(message->err) : ""});
+                  .why = message->err ? told.troubles.fault("append to the topic", message->err)
+                                      : Fault{FaultKind::unavailable, ""}});
 }
 
 }  // namespace
@@ -108,9 +109,12 @@ void Producer::purge() {
 
 std::optional<Fault> Producer::fatal() const {
   std::array<char, 512> why{};
-  const auto error = rd_kafka_fatal_error(parts_->client, why.data(), why.size());
-  if (!error) return {};
-  return Fault{FaultKind::unavailable, fmt::format("the idempotent producer broke: {}", why.data())};
+  const auto cause = rd_kafka_fatal_error(parts_->client, why.data(), why.size());
+  if (!cause) return {};
+  const bool is_refused =
+      Troubles::kind_of(cause) == FaultKind::misconfigured;  // a broken sequence is no corrupt topic
+  return Fault{is_refused ? FaultKind::misconfigured : FaultKind::unavailable,
+               fmt::format("the idempotent producer broke: {}{}", why.data(), Troubles::remedy(cause))};
 }
 
 void Producer::break_sequence() {

@@ -29,7 +29,8 @@ class Producer {
     Delivery delivery = Delivery::done;
     std::uint32_t partition = 0;
     std::span<const std::uint8_t> key, body;  ///< of the message, to send it again
-    std::string why;
+    /// Of one that is not done; misconfigured: the brokers refuse what we may not do.
+    Fault why{FaultKind::unavailable, ""};
   };
   using Delivered = std::function<void(const Report&)>;
 

@@ -6,6 +6,7 @@ within 10 s, which says what is wrong, where, and what to do. What only a person
 import os
 import re
 import socket
+import struct
 import subprocess
 import tempfile
 import threading
@@ -57,9 +58,41 @@ def store(user="root", at=MARIADB, database=DATABASE):
     return f"mysql://{user}@{at}/{database}"
 
 
-def secure(authority="ca.pem"):
-    return ["--journal-options", "security.protocol=sasl_ssl,sasl.mechanism=PLAIN,sasl.username=firstcome,"
+def secure(authority="ca.pem", user="firstcome"):
+    return ["--journal-options", f"security.protocol=sasl_ssl,sasl.mechanism=PLAIN,sasl.username={user},"
             f"ssl.ca.location={TLS}/{authority}"]
+
+
+TOPIC, CLUSTER, ANY, LITERAL, ALLOW = 2, 4, 1, 3, 3  # resources, patterns and permissions of Kafka's ACLs
+OPERATIONS = {"READ": 3, "WRITE": 4, "DESCRIBE": 8, "DESCRIBE_CONFIGS": 10}
+
+
+def text(value):
+    return struct.pack(">h", len(value)) + value.encode()
+
+
+def ask_kafka(kind, body):
+    """A request of version 1, as a user who may do all; what follows the answer's throttle time."""
+    request = struct.pack(">hhi", kind, 1, 1) + text("tests") + body
+    host, port = KAFKA.split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as broker, broker.makefile("rb") as answers:
+        broker.sendall(struct.pack(">i", len(request)) + request)
+        size = struct.unpack(">i", answers.read(4))[0]
+        return answers.read(size)[8:]
+
+
+def allow(topic, *operations):
+    """What `stranger` may do with a topic, or with the cluster where there is none."""
+    resource = struct.pack(">b", TOPIC if topic else CLUSTER) + text(topic or "kafka-cluster") + struct.pack(">b", LITERAL)
+    body = b"".join(resource + text("User:stranger") + text("*") + struct.pack(">bb", OPERATIONS[operation], ALLOW)
+                    for operation in operations)
+    answer = ask_kafka(30, struct.pack(">i", len(operations)) + body)
+    assert answer == struct.pack(">i", len(operations)) + struct.pack(">hh", 0, 0) * len(operations), answer  # no error, no message
+
+
+def allow_nothing():
+    answer = ask_kafka(31, struct.pack(">ibhb", 1, ANY, -1, ANY) + text("User:stranger") + struct.pack(">hbb", -1, ANY, ANY))
+    assert answer.startswith(struct.pack(">ih", 1, 0)), answer  # no error
 
 
 class Mistakes(unittest.TestCase):
@@ -166,6 +199,47 @@ class Mistakes(unittest.TestCase):
         brokers = "localhost:" + KAFKA_SECURE.split(":")[1]
         self.says(self.api(*secure(), "--journal-password-file", self.password["right"], topic=journal(brokers=brokers)),
                   rf"{brokers}.*certificate.*--journal", ends=2)
+
+    def test_journal_that_its_user_may_not_use(self):
+        topic, rights = NAME + "-rights", "its user needs DESCRIBE, DESCRIBE_CONFIGS and READ of the topic, an api WRITE"
+        must("topic", "create", "--journal", journal(topic))
+        allow_nothing()
+        options = self.api(*secure(user="stranger"), "--journal-password-file", self.password["right"], topic=journal(topic, KAFKA_SECURE))
+        self.says(options, f"ask for topic {topic}: .*authorization failed; {rights}", ends=2)
+        allow(topic, "DESCRIBE")
+        self.says(options, f"ask for the settings of topic {topic}: .*authorization failed; {rights}", ends=2)
+        allow(topic, "DESCRIBE_CONFIGS")
+        self.says(options, f"ask for the settings of broker 1: .*authorization failed; {rights}", ends=2)
+        allow(None, "DESCRIBE_CONFIGS")
+        self.says(options, f"read topic {topic}.*authorization failed; {rights}", ends=2)
+
+    def test_journal_that_its_user_may_not_write(self):
+        # Others may have filled it: so it starts, and says once and for as long as it is so that nobody can win here.
+        topic, port = NAME + "-read-only", free_port()
+        must("topic", "create", "--journal", journal(topic))
+        allow_nothing()
+        allow(topic, "DESCRIBE", "DESCRIBE_CONFIGS", "READ")
+        allow(None, "DESCRIBE_CONFIGS")
+        refused = "the brokers refuse what this node appends"
+
+        def reasons():
+            answer = wire.request(port, "GET", "/readyz?verbose", admin=True)
+            return answer.text() if answer.status == 503 else ""
+
+        with server.Server(*self.api(*secure(user="stranger"), "--journal-password-file", self.password["right"],
+                                     topic=journal(topic, KAFKA_SECURE)), "--admin-listen", f"127.0.0.1:{port}",
+                           is_ready=False) as api:
+            api.admin_port = port
+            server.wait_for("/readyz is 503 and says why", lambda: "an api WRITE" in reasons(), SAID_S_MAX)
+            answer = api.admin("POST", "/v1/campaigns", {"id": "lunch", "quota": 1})
+            self.assertEqual(answer.status, 503, answer.text())
+            self.assertEqual(api.text().count(refused), 1, api.text())
+            broken = int(re.search(r"^firstcome_journal_producers_total (\d+)$", api.admin("GET", "/metrics").text(), re.M)[1])
+            self.assertLess(broken, 12, "a pause after each that broke")
+            allow(topic, "WRITE")
+            server.wait_for("/readyz is 200", lambda: api.get("/readyz").status == 200, 30)
+            api.create("lunch", 1)
+            self.assertEqual(api.claim("lunch", "alice").json()["answer"], "won")
 
     def test_topic_that_is_not_there(self):
         self.says(self.api(topic=journal("nothing-of-that-name")),

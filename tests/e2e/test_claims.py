@@ -102,10 +102,10 @@ class Claims(unittest.TestCase):
         wait_for("the campaign opened", lambda: status() in (200, 201), 10)
 
     def test_closes_by_itself(self):
-        self.server.create("short", 5, closes_at=moment(2))
+        self.server.create("short", 5, closes_at=moment(6))
         self.assertEqual(self.server.claim("short", "alice").status, 201)
         state = lambda: self.server.get("/v1/campaigns/short").json()["state"]
-        wait_for("the campaign closed", lambda: state() == "closed", 10)
+        wait_for("the campaign closed", lambda: state() == "closed", 20)
         self.assert_problem(self.server.claim("short", "bob"), 410, "closed")
         self.assertEqual(self.server.claim("short", "alice").status, 200)  # a winner stays one
         mine = self.server.get("/v1/campaigns/short/claims/me", headers={"X-User": "bob"})

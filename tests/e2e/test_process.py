@@ -145,7 +145,7 @@ class Start(Folder):
             held = [wire.Connection(server.port) for _ in range(400)]
             for connection in held:
                 connection.close()
-            wait_for("it still answers", server.has_room)
+            wait_for("it still answers", lambda: server.get("/livez").status == 200)
 
 
 class Journal(Folder):
@@ -317,9 +317,10 @@ class Unavailable(Folder):
             wait_for("the silence is told", is_told, 60)
             def lines(words):
                 return [line for line in server.lines if words in line]
+            wait_for("its end is told", lambda: len(lines("in step with the journal again after_ms=")) ==
+                     len(lines("out of step with the journal")))
             begins = lines("out of step with the journal")
             self.assertLessEqual(len(begins), len(stops), begins)
-            wait_for("its end is told", lambda: len(lines("in step with the journal again after_ms=")) == len(begins))
             self.assertRegex(begins[0], r"warn .*503.*nothing was heard from the journal for \d{4,} ms")
 
 
@@ -442,9 +443,8 @@ class End(Folder):
             with wire.Connection(server.port) as connection:
                 connection.send("POST /v1/campaigns/twice/claims HTTP/1.1\r\nHost: x\r\nX-User: a\r\nContent-Length: 9\r\n\r\n{")
                 server.process.send_signal(signal.SIGTERM)
-                wait_for("it said that it stops", lambda: "SIGTERM" in server.text() or server.process.poll() is not None)
-                if server.process.poll() is None:
-                    server.process.send_signal(signal.SIGTERM)
+                wait_for("it said that it stops", lambda: "going down" in server.text(), 5)
+                server.process.send_signal(signal.SIGTERM)
                 server.process.wait(5)
             server.process.stdout.close()
             server.process = None

@@ -243,7 +243,7 @@ class Wire(unittest.TestCase):
             finally:
                 for connection in held:
                     connection.close()
-            wait_for("there is room again", server.has_room, 10)
+            wait_for("there is room again", lambda: server.get("/livez").status == 200, 10)
             metrics = server.admin("GET", "/metrics").text()
             self.assertRegex(metrics, r"firstcome_connections_refused_total(\{[^}]*\})? [1-9]")
 

@@ -120,7 +120,7 @@ class KafkaJournalTest : public testing::Test {
   TestClock clock_;
   KafkaPlace place_;
   Millis append_ms_max_{4000};
-  RecordingFollower follower_;
+  RecordingFollower follower_{Millis(30'000)};
   std::mutex lost_mutex_;
   std::optional<Fault> lost_;
   std::unique_ptr<KafkaJournal> journal_;
@@ -203,7 +203,7 @@ TEST_F(KafkaJournalTest, a_broker_that_only_we_do_not_reach_does_not_stand_for_a
   at(broker.address());
   auto asking = admin();
   ASSERT_TRUE(follower_.wait_until([&] { return asking.brokers(answer_max) == 2; }));
-  const auto answer = asking.broker_config(Millis(1000));
+  const auto answer = asking.broker_config(answer_max);
   ASSERT_TRUE(answer) << answer.error().what;
   EXPECT_EQ(answer->at("node.id"), "1");
 }

@@ -43,7 +43,8 @@ class RealRedisGate : public testing::Test {
                                    .servers = std::move(servers),
                                    .password = std::move(password),
                                    .tls_ca = std::move(ca),
-                                   .installation = installation});
+                                   .installation = installation,
+                                   .bypass_ms_max = bypass_ms_max_});
     ASSERT_TRUE(opened) << opened.error().what;
     gate_ = std::move(*opened);
     gate_->start(asker_);
@@ -73,6 +74,7 @@ class RealRedisGate : public testing::Test {
 
   SystemClock clock_;
   SystemRandom random_;
+  Millis bypass_ms_max_{1000};  // a busy machine is slow, and nothing else is shown by that
   TurningLoop loop_;
   RecordingAsker asker_;
   std::unique_ptr<RedisGate> gate_;
@@ -205,7 +207,7 @@ TEST_F(RealRedisGate, a_stopped_server_holds_nobody_up_for_longer_than_gate_bypa
   ASSERT_TRUE(gate_->ask("lunch", "bob", 5, ++last_));
   const auto began = clock_.uptime();
   ASSERT_TRUE(loop_.turn_until([&] { return asker_.faults.contains(last_); }));
-  EXPECT_LE(clock_.uptime() - began, 3 * limits::gate_bypass_ms_max_default);
+  EXPECT_LE(clock_.uptime() - began, Millis(3000)) << "a busy machine's";
   std::size_t taken = 0;
   for (const auto end = clock_.uptime() + Millis(3000); clock_.uptime() < end; loop_.turn_for(Millis(10))) {
     taken += gate_->ask("lunch", "carol", 5, ++last_).has_value();

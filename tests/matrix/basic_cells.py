@@ -17,7 +17,7 @@ def links_of(scene, part):
     if part == "api":
         return scene.api_1.links()
     if part == "issuer":
-        return scene.working_issuer().links()
+        return process_of(scene, part).links()
     if part == "redis":
         return ["redis-1", "redis-2"]
     if part == "mariadb":
@@ -30,7 +30,9 @@ FELT = {"api": felt.by_users, "kafka": felt.by_users, "redis": felt.by_gate, "is
 
 
 def process_of(scene, part):
-    return {"api": lambda: scene.api_1, "issuer": scene.working_issuer}.get(part, lambda: None)()
+    if part == "issuer":
+        return wait_until(scene.working_issuer, 10, "an issuer is at work")
+    return scene.api_1 if part == "api" else None
 
 
 def server_of(scene, part):

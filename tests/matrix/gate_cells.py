@@ -113,6 +113,7 @@ def prepare(scene):
     replica, primary = servers.port("redis-replica"), servers.port("redis-primary")
     servers.redis("CONFIG", "SET", "masterauth", "", name="redis-replica")
     servers.redis("REPLICAOF", "NO", "ONE", name="redis-primary")
+    servers.redis("FUNCTION", "FLUSH", name="redis-primary")  # its disk may have the library of an older build
     servers.redis("REPLICAOF", "127.0.0.1", str(primary), name="redis-replica")
     servers.redis("SENTINEL", "REMOVE", "firstcome", name="redis-sentinel")
     servers.redis("SENTINEL", "MONITOR", "firstcome", "127.0.0.1", str(primary), "1", name="redis-sentinel")

@@ -10,18 +10,21 @@ import urllib.request
 from server import Broken
 from servers import BASE, USER, metric
 
-READY_S_MAX = 30
+READY_S_MAX = 90
 NAMES = ("api-1", "api-2", "issuer-1", "issuer-2")
 
 
 def wait_until(condition, seconds, what):
-    end = time.monotonic() + seconds
+    """What the condition found; a server that cannot be asked for now is asked again."""
+    end, away = time.monotonic() + seconds, None
     while True:
-        found = condition()
-        if found:
-            return found
+        try:
+            if found := condition():
+                return found
+        except (OSError, subprocess.SubprocessError) as error:
+            away = error
         if time.monotonic() >= end:
-            raise Broken(f"not within {seconds} s: {what}")
+            raise Broken(f"not within {seconds} s: {what}{f' (lately {away})' if away else ''}")
         time.sleep(0.02)
 
 

@@ -72,9 +72,9 @@ class Servers:
         return ran.stdout.strip()
 
     def sql_session(self, text, database):
-        """A session of somebody else, in the background."""
-        return subprocess.Popen(["mariadb", "--no-defaults", "-f", "-h127.0.0.1", f"-P{self.port('mariadb')}", "-uroot",
-                                 "-N", "-e", text, database], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        """A session of somebody else, in the background. It goes on after an error: -e takes back an -f before it."""
+        return subprocess.Popen(["mariadb", "--no-defaults", "-h127.0.0.1", f"-P{self.port('mariadb')}", "-uroot",
+                                 "-N", "-e", text, "-f", database], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                 stderr=subprocess.STDOUT, text=True)
 
     # toxiproxy

@@ -93,11 +93,11 @@ def answer_lost(scene):
 def stopped_in_its_transaction(scene):
     """It is held up behind its fence, by somebody's lock on the coupons, and stopped there; then the lock is free. It
     wakes up when the spare has taken over, and may write nothing any more."""
-    working = scene.working_issuer()
+    working = wait_until(scene.working_issuer, 10, "an issuer is at work")
     spare = scene.spare(working)
     session = scene.servers.sql_session(  # of the end of the table only: it waits for nobody, so there is no deadlock
         f"begin; select * from coupon force index (primary) where campaign = '{CAMPAIGN}' and `rank` > 1000000 for update; "
-        "select sleep(1.5); rollback", scene.database)
+        "select sleep(1.8); rollback", scene.database)
 
     def transactions(state):
         time.sleep(0.15)  # InnoDB shows a copy, and makes a new one only when nobody has looked for 100 ms
@@ -139,7 +139,7 @@ def poisoned(scene):
     servers.sql("alter table coupon add constraint poison check (`rank` <> 1500)", scene.database)
     wait_until(lambda: scene.total("firstcome_coupons_parked") >= 1, 30, "the row is parked")
     servers.sql("alter table coupon drop constraint poison", scene.database)
-    admin = scene.working_issuer().url()
+    admin = wait_until(scene.working_issuer, 10, "an issuer is at work").url()
     listed = scene.run("parked", "list", "--admin-url", admin, codes=(0, 1))
     number = servers.sql(f"select number from {scene.database}.parked_entry limit 1")
     if "1500" not in listed:

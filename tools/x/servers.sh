@@ -223,7 +223,7 @@ kafka_start() {
   fi
   local listeners=PLAINTEXT://127.0.0.1:$port advertised=PLAINTEXT://127.0.0.1:$port plain=PLAINTEXT:PLAINTEXT link
   if [ "$name" = kafka ]; then
-    # For clients that come by TLS, with the user firstcome and the password of the tests.
+    # For clients that come by TLS, with the password of the tests: firstcome may do all, stranger what tests allow.
     local secure=SECURE://$TEST_KAFKA_SECURE
     listeners+=,$secure advertised+=,$secure plain+=,SECURE:SASL_SSL
   fi
@@ -254,7 +254,9 @@ PROPERTIES
   if [ "$name" = kafka ]; then
     cat >>"$folder/server.properties" <<PROPERTIES
 sasl.enabled.mechanisms=PLAIN
-listener.name.secure.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_firstcome="known to the tests";
+listener.name.secure.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_firstcome="known to the tests" user_stranger="known to the tests";
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS;User:firstcome
 listener.name.secure.ssl.keystore.type=PEM
 listener.name.secure.ssl.keystore.location=$TEST_TLS/server-and-key.pem
 PROPERTIES
