@@ -9,9 +9,10 @@ namespace {
 
 // DESIGN
 //   Two keys a campaign, both under its hash tag: meta (generation, limit) and users (a set), whose size is the count
-//   of those that were let through. Redis has no rollback: what a function did before it failed stays. So it reads and
-//   checks first, and writes last; the writes are an HSET, a SADD and their times. It is refused before it starts when
-//   memory is full (no allow-oom), and then claims go past it.
+//   of those that were let through: where one of the two is gone, the limit is made anew. Redis has no rollback: what a
+//   function did before it failed stays. So it checks first what may fail, and then writes; the writes are an HSET, a
+//   SADD and their times. It is refused before it starts when memory is full (no allow-oom), and then claims go past
+//   it.
 //
 //   A generation is the time in microseconds at which the limit was made, plus the number of widenings since: a gate
 //   that lost its memory and was made anew has another one, so that whoever was told `full` sees it.
@@ -61,7 +62,7 @@ local function admit(keys, args)
   end
   local meta, count = redis.call('HMGET', keys[1], 'generation', 'limit'), redis.call('SCARD', keys[2])
   local generation, limit = tonumber(meta[1]), tonumber(meta[2])
-  if not generation or not limit then
+  if not generation or not limit or count == 0 then
     local now = redis.call('TIME')
     generation, limit = now[1] * 1000000 + now[2], count + places
     redis.call('HSET', keys[1], 'generation', string.format('%.0f', generation), 'limit', limit)
@@ -97,6 +98,7 @@ local function widen(keys, args)
   local limit = redis.call('SCARD', keys[2]) + places
   redis.call('HSET', keys[1], 'generation', string.format('%.0f', generation + 1), 'limit', limit)
   redis.call('EXPIRE', keys[1], seconds)
+  redis.call('EXPIRE', keys[2], seconds)
   return generation + 1
 end
 

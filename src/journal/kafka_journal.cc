@@ -46,8 +46,7 @@ Result<std::unique_ptr<KafkaJournal>> KafkaJournal::open(Options options) {
                                    .clock = given.clock,
                                    .node = node,
                                    .append_entries_max = given.append_entries_max,
-                                   .append_ms_max = given.append_ms_max,
-                                   .on_broken = [raw = journal.get()](const Fault& fault) { raw->lose(fault); }});
+                                   .append_ms_max = given.append_ms_max});
   if (!sender) return fail(sender.error());
   journal->sender_ = std::move(*sender);
   return journal;

@@ -102,11 +102,11 @@ void KafkaSender::run() {
     if (producer_) {
       const bool strikes = on_the_way_ > 0 && failpoint_strikes("journal.producer_breaks");
       if (is_to_break_.exchange(false) || strikes) producer_->break_sequence();
-      if (const auto broken = producer_->fatal()) close_producer(*broken);
+      const auto broken = producer_->fatal();
+      // librdkafka keeps for minutes that a topic was refused.
+      if (broken || is_refused_) close_producer(broken);
     }
-    if (!producer_ && options_.clock.uptime() >= open_at_) {
-      if (!open_next()) return;
-    }
+    if (!producer_ && options_.clock.uptime() >= open_at_) open_next();
     {
       std::unique_lock lock(mutex_);
       if (on_the_way_ == 0) {
@@ -131,6 +131,8 @@ void KafkaSender::take_batches() {
     std::ranges::move(line.waiting, std::back_inserter(line.batch));
     waiting_ -= line.waiting.size();
     line.waiting.clear();
+    const auto repeated = std::ranges::count_if(line.batch, &Message::is_repeated);
+    stats_.sent_again.fetch_add(static_cast<std::uint64_t>(repeated), std::memory_order_relaxed);
     line.on_the_way = line.batch.size();
     on_the_way_ += line.batch.size();
     line.since = now;
@@ -140,11 +142,17 @@ void KafkaSender::take_batches() {
 }
 
 void KafkaSender::end_late(Line& line, Uptime now) {
-  while (!line.waiting.empty() && now >= line.waiting.front().until) {
-    give_up(line.waiting.front().number, true, "the brokers acknowledge nothing");
-    line.waiting.pop_front();
-    --waiting_;
-  }
+  // In order of their times stand those that are repeated, and the others behind them.
+  const auto is_late = [now](const Message& message) { return now >= message.until; };
+  const auto first = std::ranges::find_if_not(line.waiting, &Message::is_repeated);
+  const bool none =
+      (line.waiting.empty() || !is_late(line.waiting.front())) && (first == line.waiting.end() || !is_late(*first));
+  if (none) return;
+  waiting_ -= std::erase_if(line.waiting, [&](const Message& message) {
+    if (!is_late(message)) return false;
+    give_up(message.number, true, "the brokers acknowledge nothing");
+    return true;
+  });
 }
 
 /// Without the lock: only this thread touches a line's batch. Lines are never removed, so their references hold.
@@ -185,30 +193,34 @@ void KafkaSender::settle(const kafka::Producer::Report& report) {
   }
   if (report.delivery == kafka::Delivery::done) {  // it is answered when it is seen
     has_delivered_ = true;
-    if (refusal_) log::info("the brokers take what this node appends again");
+    if (refusal_) log::info("the brokers take what this process appends again");
     refusal_.reset();
     return;
   }
-  if (report.why.kind == FaultKind::misconfigured) note_refused(report.why);
+  if (report.why.kind == FaultKind::misconfigured) {
+    is_refused_ = true;
+    note_refused(report.why);
+  }
   const auto found = pending_.find(report.number);
   if (found == pending_.end()) return;
   // The reports of a producer that broke may come before we see that it did.
-  if ((replacing_ || producer_->fatal()) && found->second.is_ticket && !found->second.sent_twice) {
-    found->second.sent_twice = true;
+  if (report.delivery != kafka::Delivery::failed) found->second.may_stand = true;
+  if ((replacing_ || producer_->fatal()) && found->second.is_ticket && !found->second.was_repeated) {
+    found->second.was_repeated = true;
     again_.emplace_back(report.partition, Message{.number = report.number,
                                                   .until = options_.clock.uptime() + options_.append_ms_max / 2,
+                                                  .is_repeated = true,
                                                   .body = {report.body.begin(), report.body.end()}});
     return;
   }
-  // Sent twice, the first may have been written though the second was not.
-  give_up(report.number, report.delivery == kafka::Delivery::failed && !found->second.sent_twice, report.why.what);
+  give_up(report.number, true, report.why.what);
 }
 
 /// With the lock.
 void KafkaSender::give_up(std::uint64_t number, bool is_certain, std::string_view why) {
   const auto found = pending_.find(number);
   if (found == pending_.end()) return;
-  if (is_certain && !found->second.sent_twice) {
+  if (is_certain && !found->second.may_stand) {
     failed_.tags.push_back(found->second.tag);
     failed_.why = why;
     stats_.failed.fetch_add(1, std::memory_order_relaxed);
@@ -220,12 +232,13 @@ void KafkaSender::give_up(std::uint64_t number, bool is_certain, std::string_vie
 
 /// With the lock.
 void KafkaSender::note_refused(const Fault& fault) {
-  if (!refusal_ || refusal_->what != fault.what) {
-    log::error("the brokers refuse what this node appends: nobody can win here, and /readyz is 503",
+  const Uptime now = options_.clock.uptime();
+  if (!refusal_ || now >= refused_at_ + refusal_ms_max) {
+    log::error("the brokers take nothing from this process, so nobody can win by it, and /readyz is 503",
                {{"reason", fault.what}});
   }
   refusal_ = fault;
-  refused_at_ = options_.clock.uptime();
+  refused_at_ = now;
 }
 
 std::optional<Fault> KafkaSender::refusal() const {
@@ -233,38 +246,42 @@ std::optional<Fault> KafkaSender::refusal() const {
   return options_.clock.uptime() < refused_at_ + refusal_ms_max ? refusal_ : std::nullopt;
 }
 
-void KafkaSender::close_producer(const Fault& why) {
-  const bool is_refused = why.kind == FaultKind::misconfigured;
+/// `broken`: why it is of no more use; without, what it sent was refused.
+void KafkaSender::close_producer(const std::optional<Fault>& broken) {
+  const bool is_refused = !broken || broken->kind == FaultKind::misconfigured;
   if (!is_refused) {
     log::warn("the producer broke: another one takes its place, and tickets without a report are sent once more",
-              {{"reason", why.what}});
+              {{"reason", broken->what}});
   }
   replacing_ = true;
   producer_->purge();
   replacing_ = false;
   producer_.reset();
-  pause_ = has_delivered_ ? Millis(0) : std::clamp(pause_ * 2, pause_first, pause_max);
-  open_at_ = options_.clock.uptime() + pause_;
+  is_refused_ = false;
   stats_.producers.fetch_add(1, std::memory_order_relaxed);
+  wait_to_open(has_delivered_);
 
   std::lock_guard lock(mutex_);
-  if (is_refused) note_refused(why);
+  if (is_refused && broken) note_refused(*broken);
   for (auto& [partition, message] : again_ | std::views::reverse) {  // before what waits, in their order
     lines_[partition].waiting.push_front(std::move(message));
   }
   waiting_ += again_.size();
-  stats_.sent_again.fetch_add(again_.size(), std::memory_order_relaxed);
   again_.clear();
 }
 
-/// False: there is no other, and the journal was told.
-bool KafkaSender::open_next() {
-  if (auto opened = open_producer(); !opened) {
-    options_.on_broken(opened.error());
-    return false;
-  }
+void KafkaSender::wait_to_open(bool is_first) {
+  pause_ = is_first ? Millis(0) : std::clamp(pause_ * 2, pause_first, pause_max);
+  open_at_ = options_.clock.uptime() + pause_;
+}
+
+void KafkaSender::open_next() {
   has_delivered_ = false;
-  return true;
+  if (auto opened = open_producer(); !opened) {
+    wait_to_open(false);
+    std::lock_guard lock(mutex_);
+    note_refused(opened.error());
+  }
 }
 
 }  // namespace firstcome

@@ -4,7 +4,6 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -31,9 +30,10 @@ namespace firstcome {
 ///   way.
 ///             told as failed if it cannot have been written, else as unknown.
 ///   Repeated  when the idempotent producer breaks (fatal), another one takes its place, and its tickets without a
-///   report
-///             are sent once more; an operator's entry is not. After one of these that broke before
-///             anything was acknowledged comes a pause, from 100 ms to 5 s, in which all wait for their turn.
+///             report are sent once more, if it comes in their time; an operator's entry is not.
+///   Pauses    after a producer that took another's place, and broke before anything was acknowledged: from 100 ms to
+///             5 s, in which all wait for their turn. So too where the brokers refuse what we send, or none can be
+///             opened.
 ///   Threads   send(), seen(), skipped(), refusal() and stats() from any; the rest on one.
 ///   Bounds    `append_entries_max` entries are known at once; beyond, send() fails with overloaded.
 class KafkaSender {
@@ -44,7 +44,6 @@ class KafkaSender {
     std::uint64_t node = 0;  ///< in the keys of our messages
     std::size_t append_entries_max = 0;
     Millis append_ms_max{};
-    std::function<void(const Fault&)> on_broken;  ///< no producer can be opened any more; on the sender's thread
   };
 
   static Result<std::unique_ptr<KafkaSender>> open(Options options);
@@ -65,7 +64,8 @@ class KafkaSender {
   };
   Failed take_failed();
 
-  /// Why the brokers take nothing from this node, as they said in the last 10 s: only a person can mend it. Any thread.
+  /// Why the brokers take nothing from this node, if that was so in the last 10 s: only a person can mend it. Any
+  /// thread.
   std::optional<Fault> refusal() const;
 
   /// Refuses from now on.
@@ -95,11 +95,13 @@ class KafkaSender {
     AppendTag tag;
     Time sent;
     bool is_ticket = false;
-    bool sent_twice = false;
+    bool was_repeated = false;  // or waits for it
+    bool may_stand = false;     // in the topic, though nobody reported that
   };
   struct Message {
     std::uint64_t number = 0;
-    Uptime until{};  // its turn must have come by then
+    Uptime until{};            // its turn must have come by then
+    bool is_repeated = false;  // these stand before the others
     std::vector<std::uint8_t> body;
   };
   struct Line {  // of a partition
@@ -119,13 +121,15 @@ class KafkaSender {
   void settle(const kafka::Producer::Report& report);
   void give_up(std::uint64_t number, bool is_certain, std::string_view why);
   void note_refused(const Fault& fault);
-  void close_producer(const Fault& why);
-  bool open_next();
+  void close_producer(const std::optional<Fault>& broken);
+  void wait_to_open(bool is_first);
+  void open_next();
 
   const Options options_;
   // Of the sender's thread.
   std::optional<kafka::Producer> producer_;  // none between one that broke and the next
   bool has_delivered_ = true;                // the present one; the first is not held to it
+  bool is_refused_ = false;                  // what it sent
   Millis pause_{0};
   Uptime open_at_{};
 

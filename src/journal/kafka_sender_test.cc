@@ -25,8 +25,7 @@ class KafkaSenderTest : public testing::Test {
                                      .clock = clock_,
                                      .node = node,
                                      .append_entries_max = 100,
-                                     .append_ms_max = Millis(10'000),
-                                     .on_broken = [](const Fault& fault) { ADD_FAILURE() << fault.what; }})
+                                     .append_ms_max = Millis(10'000)})
                       .value();
     EXPECT_TRUE(sender->send(0, entry, {.author = 0, .number = 7}));
     sender->close();

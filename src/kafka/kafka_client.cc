@@ -15,8 +15,6 @@ namespace {
 constexpr Millis reconnect_first{50}, reconnect_most{1000};
 constexpr Millis connect_ms_max{3000};
 
-/// What a person can do about a connection that is refused, or never made.
-
 /// Without "(after 3ms in state CONNECT, 1 identical error(s) suppressed)", which differs each time.
 std::string without_state(std::string reason) {
   const auto state = reason.rfind(" (after ");
@@ -95,9 +93,8 @@ std::string_view Troubles::remedy(rd_kafka_resp_err_t error) {
       return "; is the broker up there, and does --journal name it rightly?";
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
-      return "; its user needs DESCRIBE, DESCRIBE_CONFIGS and READ of the topic, an api WRITE and `topic create` "
-             "CREATE "
-             "too, and DESCRIBE_CONFIGS of the cluster";
+      return "; its user needs DESCRIBE, DESCRIBE_CONFIGS, READ and WRITE of the topic (`topic create`: CREATE too), "
+             "and DESCRIBE_CONFIGS of the cluster";
     default:
       return "";
   }

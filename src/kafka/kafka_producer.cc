@@ -93,8 +93,9 @@ Result<void> Producer::send(std::uint32_t partition, std::uint64_t number, std::
                        const_cast<std::uint8_t*>(body.data()), body.size(), key.data(), key.size(), opaque);
   if (!refused) return {};
   const auto error = rd_kafka_last_error();
-  const auto kind = error == RD_KAFKA_RESP_ERR__QUEUE_FULL ? FaultKind::overloaded : FaultKind::unavailable;
-  return fail(kind, fmt::format("append to the topic: {}", rd_kafka_err2str(error)));
+  Fault fault = parts_->told.troubles.fault("append to the topic", error);
+  if (error == RD_KAFKA_RESP_ERR__QUEUE_FULL) fault.kind = FaultKind::overloaded;
+  return fail(std::move(fault));
 }
 
 void Producer::poll(Millis longest) { rd_kafka_poll(parts_->client, as_int(longest)); }
@@ -111,10 +112,11 @@ std::optional<Fault> Producer::fatal() const {
   std::array<char, 512> why{};
   const auto cause = rd_kafka_fatal_error(parts_->client, why.data(), why.size());
   if (!cause) return {};
-  const bool is_refused =
-      Troubles::kind_of(cause) == FaultKind::misconfigured;  // a broken sequence is no corrupt topic
-  return Fault{is_refused ? FaultKind::misconfigured : FaultKind::unavailable,
-               fmt::format("the idempotent producer broke: {}{}", why.data(), Troubles::remedy(cause))};
+  if (Troubles::kind_of(cause) == FaultKind::misconfigured) {  // in words that are the same at each broker
+    return Fault{FaultKind::misconfigured,
+                 fmt::format("append to the topic: {}{}", rd_kafka_err2str(cause), Troubles::remedy(cause))};
+  }
+  return Fault{FaultKind::unavailable, fmt::format("the idempotent producer broke: {}", why.data())};
 }
 
 void Producer::break_sequence() {

@@ -1,6 +1,7 @@
 #include "journal_contract.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <set>
 #include <thread>
@@ -241,15 +242,16 @@ AssertionResult heard(JournalHost& host) {
   const auto before = host.now();
   Session session(host);
   CONTRACT_REQUIRE(session.works()) << session.why();
-  auto shortest = std::chrono::steady_clock::duration::max();
-  for (int news = 0; news < 3; ++news) {
+  std::array<std::chrono::steady_clock::duration, 3> waited{};
+  for (auto& one : waited) {
     const auto count = session.follower().heard_count();
     const auto start = std::chrono::steady_clock::now();
     CONTRACT_REQUIRE(session.follower().wait_until([&] { return session.follower().heard_count() > count; }));
-    shortest = std::min(shortest, std::chrono::steady_clock::now() - start);
+    one = std::chrono::steady_clock::now() - start;
   }
-  // The shortest of three, and twice the promise, since the machine may be busy.
-  CONTRACT_REQUIRE(shortest < std::chrono::milliseconds(1000));
+  // Twice the promise, and once ten times, since the machine may be busy.
+  std::ranges::sort(waited);
+  CONTRACT_REQUIRE(waited[1] < std::chrono::milliseconds(1000) && waited[2] < std::chrono::milliseconds(5000));
   CONTRACT_REQUIRE(session.follower().heard_at() >= before && session.follower().heard_at() <= host.now());
   return AssertionSuccess();
 }

@@ -90,8 +90,10 @@ def allow(topic, *operations):
     assert answer == struct.pack(">i", len(operations)) + struct.pack(">hh", 0, 0) * len(operations), answer  # no error, no message
 
 
-def allow_nothing():
-    answer = ask_kafka(31, struct.pack(">ibhb", 1, ANY, -1, ANY) + text("User:stranger") + struct.pack(">hbb", -1, ANY, ANY))
+def forbid(operation=None):
+    """What allow() allowed, or all of it."""
+    answer = ask_kafka(31, struct.pack(">ibhb", 1, ANY, -1, ANY) + text("User:stranger") +
+                       struct.pack(">hbb", -1, OPERATIONS[operation] if operation else ANY, ANY))
     assert answer.startswith(struct.pack(">ih", 1, 0)), answer  # no error
 
 
@@ -201,9 +203,9 @@ class Mistakes(unittest.TestCase):
                   rf"{brokers}.*certificate.*--journal", ends=2)
 
     def test_journal_that_its_user_may_not_use(self):
-        topic, rights = NAME + "-rights", "its user needs DESCRIBE, DESCRIBE_CONFIGS and READ of the topic, an api WRITE"
+        topic, rights = NAME + "-rights", "its user needs DESCRIBE, DESCRIBE_CONFIGS, READ and WRITE of the topic"
         must("topic", "create", "--journal", journal(topic))
-        allow_nothing()
+        forbid()
         options = self.api(*secure(user="stranger"), "--journal-password-file", self.password["right"], topic=journal(topic, KAFKA_SECURE))
         self.says(options, f"ask for topic {topic}: .*authorization failed; {rights}", ends=2)
         allow(topic, "DESCRIBE")
@@ -217,10 +219,10 @@ class Mistakes(unittest.TestCase):
         # Others may have filled it: so it starts, and says once and for as long as it is so that nobody can win here.
         topic, port = NAME + "-read-only", free_port()
         must("topic", "create", "--journal", journal(topic))
-        allow_nothing()
+        forbid()
         allow(topic, "DESCRIBE", "DESCRIBE_CONFIGS", "READ")
         allow(None, "DESCRIBE_CONFIGS")
-        refused = "the brokers refuse what this node appends"
+        refused = "the brokers take nothing from this process"
 
         def reasons():
             answer = wire.request(port, "GET", "/readyz?verbose", admin=True)
@@ -230,7 +232,7 @@ class Mistakes(unittest.TestCase):
                                      topic=journal(topic, KAFKA_SECURE)), "--admin-listen", f"127.0.0.1:{port}",
                            is_ready=False) as api:
             api.admin_port = port
-            server.wait_for("/readyz is 503 and says why", lambda: "an api WRITE" in reasons(), SAID_S_MAX)
+            server.wait_for("/readyz is 503 and says why", lambda: "READ and WRITE" in reasons(), SAID_S_MAX)
             answer = api.admin("POST", "/v1/campaigns", {"id": "lunch", "quota": 1})
             self.assertEqual(answer.status, 503, answer.text())
             self.assertEqual(api.text().count(refused), 1, api.text())
@@ -238,8 +240,19 @@ class Mistakes(unittest.TestCase):
             self.assertLess(broken, 12, "a pause after each that broke")
             allow(topic, "WRITE")
             server.wait_for("/readyz is 200", lambda: api.get("/readyz").status == 200, 30)
-            api.create("lunch", 1)
-            self.assertEqual(api.claim("lunch", "alice").json()["answer"], "won")
+            api.create("lunch", 100_000)
+            users = (f"u{number}" for number in range(100_000))
+
+            def wins():
+                return api.claim("lunch", next(users)).status == 201
+
+            self.assertTrue(wins())
+            forbid("WRITE")  # while it runs
+            server.wait_for("a claim is refused", lambda: not wins() and "READ and WRITE" in reasons(), 30)
+            allow(topic, "WRITE")
+            server.wait_for("claims win again", wins, 30)
+            server.wait_for("/readyz is 200 again", lambda: api.get("/readyz").status == 200, 30)
+            self.assertEqual(api.text().count(refused), 2, api.text())
 
     def test_topic_that_is_not_there(self):
         self.says(self.api(topic=journal("nothing-of-that-name")),

@@ -325,7 +325,7 @@ TEST_F(MysqlStoreOnMariadb, ASpareTakesOverAfter3SecondsAndWhoWakesUpIsASpare) {
   win();
   const double waited = step_until({&second}, [&] { return second.counters().at_work.load(); });
   EXPECT_GE(waited, 1.5) << "its last beat may have been a second old";
-  EXPECT_LT(waited, 9.0);
+  EXPECT_LT(waited, 6.0);
   step_until({&second}, [&] { return rows() == "2"; });
   win();
   step_until({&first}, [&] { return !first.counters().at_work.load(); });

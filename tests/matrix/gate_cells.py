@@ -39,7 +39,7 @@ def users_deleted(scene):
 
 
 def meta_deleted(scene):
-    """The users stay, and the count begins anew."""
+    """The users stay, and the limit is made anew."""
     known = scene.users_in_gate()
     scene.servers.redis("DEL", scene.gate_key("meta"))
     anew(scene)
