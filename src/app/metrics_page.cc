@@ -134,7 +134,8 @@ void issuer_numbers(metrics::Page& page, const Issuer::Counters& counters, Clock
   page.gauge("firstcome_issuer_rank", "Rank that the store has reached, of all campaigns together.",
              value(counters.rank));
   page.counter("firstcome_coupons_written_total", "Coupons written into the store.", value(counters.written));
-  page.gauge("firstcome_coupons_owed", "Coupons that are won and not yet in the store.", value(counters.owed));
+  page.gauge("firstcome_coupons_owed", "Coupons that are won and not yet in the store; 0 at a spare issuer.",
+             value(counters.owed));
   const std::int64_t since = counters.owed_since_ms;
   const auto age = static_cast<double>(clock.now().time_since_epoch().count() - since) / 1000;
   page.gauge("firstcome_coupons_owed_seconds", "Age of the oldest of them.", since > 0 ? std::max(age, 0.0) : 0);

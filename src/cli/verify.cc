@@ -20,6 +20,10 @@ Result<std::unique_ptr<verify::Source>> source_of(const LoadedSettings& loaded) 
     }
     return verify::folder_source(settings.data);
   }
+  if (loaded.origin.at("store") == "default") {
+    return fail(FaultKind::misconfigured,
+                "verify compares the journal with its store: --store mysql://USER@HOST:PORT/DATABASE");
+  }
   auto journal = journal_place(settings);
   if (!journal) return fail(journal.error());
   auto store = store_server(settings);

@@ -154,7 +154,7 @@ Fault RedisNode::in_greeting(const Fault& fault) const {
   if (state_ != State::opening || greetings_.empty()) return fault;
   if (fault.kind == FaultKind::corrupt) return {FaultKind::misconfigured, fault.what + ": look at gate"};
   if (!fault.retryable() || options_.tls) return fault;
-  return {fault.kind, fault.what + ": if it wants TLS, set gate_tls_ca"};
+  return {fault.kind, fault.what + ": is gate right? If it wants TLS, set gate_tls_ca"};
 }
 
 void RedisNode::go_away(const Fault& fault) {

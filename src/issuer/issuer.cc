@@ -89,7 +89,7 @@ Uptime Issuer::step() {
       counters_.at_work = at_work_;
       if (at_work_) counters_.take_overs.fetch_add(1);
       log::info(at_work_ ? "issuer at work" : "issuer waits as a spare: another one is at work",
-                {{"holder", settings_.holder}});
+                {{"self", settings_.holder}});
     }
   }
   if (!at_work_) {
@@ -319,7 +319,7 @@ void Issuer::write(Course& course, const Batch& made) {
   } else if (std::holds_alternative<FenceLost>(*outcome)) {
     counters_.fences_lost.fetch_add(1);
     log::warn("another issuer has written, or has the place: reading the store's progress again",
-              {{"campaign", made.batch.next.campaign.view()}, {"holder", settings_.holder}});
+              {{"campaign", made.batch.next.campaign.view()}, {"self", settings_.holder}});
     in_step_with_store_ = false;
     others_wrote_ = true;
     beat_due_.reset();
@@ -438,7 +438,7 @@ void Issuer::went_well() {
 }
 
 void Issuer::end_pause() {
-  if (pause_ > Millis(0)) log::info("the store answers again", {{"holder", settings_.holder}});
+  if (pause_ > Millis(0)) log::info("the store answers again", {{"self", settings_.holder}});
   pause_ = Millis(0);
 }
 

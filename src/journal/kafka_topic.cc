@@ -121,8 +121,10 @@ std::unexpected<Fault> too_few_or_many(const KafkaPlace& place, std::uint32_t pa
 
 std::unexpected<Fault> no_topic(const KafkaPlace& place) {
   return fail(FaultKind::misconfigured,
-              fmt::format("there is no topic {} at {}: firstcome topic create --journal kafka://{}/{} {}", place.topic,
-                          place.access.brokers, place.access.brokers, place.topic, as_here));
+              fmt::format("there is no topic {} at {}: is the name right? Where there was a journal once it has been "
+                          "deleted: do not make another. Before the first start: firstcome topic create --journal "
+                          "kafka://{}/{} {}",
+                          place.topic, place.access.brokers, place.access.brokers, place.topic, as_here));
 }
 
 /// Sends the installation into one partition, and waits until it is there.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "base/hex.h"
 #include "journal/journal_reader.h"
 #include "journal/kafka_reader.h"
 #include "store/mysql_store_reader.h"
@@ -70,8 +71,16 @@ class ServersSource final : public Source {
     return read_rows(*reader, about, rows);
   }
 
-  Result<void> read_journal(const StoreRows&, Folds& folds) override {
-    return read_kafka_journal(journal_, [&](std::span<const Shown> batch) { folds.apply(batch); });
+  /// Where each has an address of its own, a typo names the two of different installations: nothing is broken then.
+  Result<void> read_journal(const StoreRows& rows, Folds& folds) override {
+    if (auto read = read_kafka_journal(journal_, [&](std::span<const Shown> batch) { folds.apply(batch); }); !read) {
+      return read;
+    }
+    const auto installation = folds.standings().installation();
+    if (!rows.installation || !installation || *rows.installation == installation->id) return {};
+    return fail(FaultKind::misconfigured, "this store belongs to journal " + hex(*rows.installation) + ", not to " +
+                                              hex(installation->id) +
+                                              ": nothing was compared; name the two of one installation");
   }
 
  private:

@@ -323,6 +323,14 @@ class Mistakes(unittest.TestCase):
         must("topic", "create", "--journal", journal(other))
         self.says(["--role", "issuer", "--journal", journal(other), "--store", store()],
                   "belongs to journal [0-9a-f]{32}, not to [0-9a-f]{32}.*start this process with the two", ends=2)
+        ran = server.run("verify", "--journal", journal(other), "--store", store())
+        self.assertEqual((ran.returncode, ran.stdout), (2, ""), ran)
+        self.assertRegex(ran.stderr, "belongs to journal [0-9a-f]{32}, not to [0-9a-f]{32}.*name the two of one installation")
+
+    def test_verify_without_a_store(self):
+        ran = server.run("verify", "--journal", journal())
+        self.assertEqual((ran.returncode, ran.stdout), (2, ""), ran)
+        self.assertRegex(ran.stderr, "its store: --store mysql://")
 
     # The gate: without it claims go on, so the process serves, and says what a person must mend.
 

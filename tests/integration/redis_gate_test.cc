@@ -450,7 +450,7 @@ TEST_F(RealRedisTls, a_port_that_speaks_no_tls) {
 TEST_F(RealRedisTls, a_port_that_speaks_only_tls) {
   OwnRedis redis(certificates().options("here"));
   const auto [log, said] = said_of(single(redis.tls_host()), "", false);
-  EXPECT_TRUE(has(log, redis.tls_host()) && has(log, "if it wants TLS, set gate_tls_ca")) << log;
+  EXPECT_TRUE(has(log, redis.tls_host()) && has(log, "If it wants TLS, set gate_tls_ca")) << log;
 }
 
 TEST_F(RealRedisTls, a_file_without_certificates) {
