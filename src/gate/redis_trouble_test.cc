@@ -56,6 +56,14 @@ class RedisTrouble : public RedisGateTest {
  protected:
   using RedisGateTest::make;
   void make_ours(OwnedRedis& redis) { make(servers_of(*redis), options_of(ours)); }
+  void make_ours(OwnedRedis& redis, Clock& clock) {
+    make(servers_of(*redis), {.io = loop_.io(),
+                              .clock = clock,
+                              .random = random_,
+                              .servers = {},
+                              .installation = ours,
+                              .bypass_ms_max = bypass_ms_max_});
+  }
   static RedisServers servers_of(const FakeRedis& redis) { return {.hosts = {redis.host()}, .user = {}, .master = {}}; }
   RedisGateOptions options_of(InstallationId installation) {
     auto all = options();
@@ -171,12 +179,7 @@ class MovedClock final : public Clock {
 TEST_F(RedisTrouble, looks_again_every_minute) {
   MovedClock moving;
   OwnedRedis redis("");
-  make(servers_of(*redis), {.io = loop_.io(),
-                            .clock = moving,
-                            .random = random_,
-                            .servers = {},
-                            .installation = ours,
-                            .bypass_ms_max = bypass_ms_max_});
+  make_ours(redis, moving);
   ASSERT_TRUE(ask(1));
   ASSERT_TRUE(is_told(1));
   redis.set_owner(hex(theirs));
@@ -190,12 +193,7 @@ TEST_F(RedisTrouble, looks_again_every_minute) {
 TEST_F(RedisTrouble, what_waits_when_the_gate_turns_out_to_be_anothers_goes_past) {
   MovedClock moving;
   OwnedRedis redis("");
-  make(servers_of(*redis), {.io = loop_.io(),
-                            .clock = moving,
-                            .random = random_,
-                            .servers = {},
-                            .installation = ours,
-                            .bypass_ms_max = bypass_ms_max_});
+  make_ours(redis, moving);
   ASSERT_TRUE(ask(1));
   ASSERT_TRUE(is_told(1));
   redis.set_owner(hex(theirs));

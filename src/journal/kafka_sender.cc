@@ -102,9 +102,7 @@ void KafkaSender::run() {
     if (producer_) {
       const bool strikes = on_the_way_ > 0 && failpoint_strikes("journal.producer_breaks");
       if (is_to_break_.exchange(false) || strikes) producer_->break_sequence();
-      const auto broken = producer_->fatal();
-      // librdkafka keeps for minutes that a topic was refused.
-      if (broken || is_refused_) close_producer(broken);
+      if (const auto broken = producer_->fatal()) close_producer(*broken);
     }
     if (!producer_ && options_.clock.uptime() >= open_at_) open_next();
     {
@@ -118,6 +116,7 @@ void KafkaSender::run() {
     }
     hand_over();
     if (producer_) producer_->poll(report_wait);
+    tell_refusal();
   }
   if (producer_) producer_->purge();
 }
@@ -193,14 +192,10 @@ void KafkaSender::settle(const kafka::Producer::Report& report) {
   }
   if (report.delivery == kafka::Delivery::done) {  // it is answered when it is seen
     has_delivered_ = true;
-    if (refusal_) log::info("the brokers take what this process appends again");
     refusal_.reset();
     return;
   }
-  if (report.why.kind == FaultKind::misconfigured) {
-    is_refused_ = true;
-    note_refused(report.why);
-  }
+  if (report.why.kind == FaultKind::misconfigured) note_refused(report.why);
   const auto found = pending_.find(report.number);
   if (found == pending_.end()) return;
   // The reports of a producer that broke may come before we see that it did.
@@ -232,13 +227,20 @@ void KafkaSender::give_up(std::uint64_t number, bool is_certain, std::string_vie
 
 /// With the lock.
 void KafkaSender::note_refused(const Fault& fault) {
-  const Uptime now = options_.clock.uptime();
-  if (!refusal_ || now >= refused_at_ + refusal_ms_max) {
-    log::error("the brokers take nothing from this process, so nobody can win by it, and /readyz is 503",
-               {{"reason", fault.what}});
-  }
   refusal_ = fault;
-  refused_at_ = now;
+  refused_at_ = options_.clock.uptime();
+}
+
+/// Once at its beginning, and at its end if that was seen. Without the lock: a log may be slow.
+void KafkaSender::tell_refusal() {
+  const auto refused = refusal();
+  if (refused && !refusal_is_told_) {
+    log::error("the brokers take nothing from this process, so nobody can win by it, and /readyz is 503",
+               {{"reason", refused->what}});
+  } else if (!refused && refusal_is_told_ && has_delivered_) {
+    log::info("the brokers take what this process appends again");
+  }
+  refusal_is_told_ = refused.has_value();
 }
 
 std::optional<Fault> KafkaSender::refusal() const {
@@ -246,23 +248,21 @@ std::optional<Fault> KafkaSender::refusal() const {
   return options_.clock.uptime() < refused_at_ + refusal_ms_max ? refusal_ : std::nullopt;
 }
 
-/// `broken`: why it is of no more use; without, what it sent was refused.
-void KafkaSender::close_producer(const std::optional<Fault>& broken) {
-  const bool is_refused = !broken || broken->kind == FaultKind::misconfigured;
+void KafkaSender::close_producer(const Fault& why) {
+  const bool is_refused = why.kind == FaultKind::misconfigured;
   if (!is_refused) {
     log::warn("the producer broke: another one takes its place, and tickets without a report are sent once more",
-              {{"reason", broken->what}});
+              {{"reason", why.what}});
   }
   replacing_ = true;
   producer_->purge();
   replacing_ = false;
   producer_.reset();
-  is_refused_ = false;
   stats_.producers.fetch_add(1, std::memory_order_relaxed);
   wait_to_open(has_delivered_);
 
   std::lock_guard lock(mutex_);
-  if (is_refused && broken) note_refused(*broken);
+  if (is_refused) note_refused(why);
   for (auto& [partition, message] : again_ | std::views::reverse) {  // before what waits, in their order
     lines_[partition].waiting.push_front(std::move(message));
   }

@@ -32,8 +32,7 @@ namespace firstcome {
 ///   Repeated  when the idempotent producer breaks (fatal), another one takes its place, and its tickets without a
 ///             report are sent once more, if it comes in their time; an operator's entry is not.
 ///   Pauses    after a producer that took another's place, and broke before anything was acknowledged: from 100 ms to
-///             5 s, in which all wait for their turn. So too where the brokers refuse what we send, or none can be
-///             opened.
+///             5 s, in which all wait for their turn. So too where none can be opened.
 ///   Threads   send(), seen(), skipped(), refusal() and stats() from any; the rest on one.
 ///   Bounds    `append_entries_max` entries are known at once; beyond, send() fails with overloaded.
 class KafkaSender {
@@ -121,7 +120,8 @@ class KafkaSender {
   void settle(const kafka::Producer::Report& report);
   void give_up(std::uint64_t number, bool is_certain, std::string_view why);
   void note_refused(const Fault& fault);
-  void close_producer(const std::optional<Fault>& broken);
+  void tell_refusal();
+  void close_producer(const Fault& why);
   void wait_to_open(bool is_first);
   void open_next();
 
@@ -129,7 +129,7 @@ class KafkaSender {
   // Of the sender's thread.
   std::optional<kafka::Producer> producer_;  // none between one that broke and the next
   bool has_delivered_ = true;                // the present one; the first is not held to it
-  bool is_refused_ = false;                  // what it sent
+  bool refusal_is_told_ = false;
   Millis pause_{0};
   Uptime open_at_{};
 

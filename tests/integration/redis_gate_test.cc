@@ -286,6 +286,21 @@ void set_user(OwnRedis& redis, const std::vector<std::string>& rights) {
   ASSERT_EQ(set.text, "OK");
 }
 
+TEST_F(RealRedisGate, one_of_its_keys_that_is_gone_is_a_new_limit) {
+  OwnRedis redis;
+  make(single(redis.host()));
+  ASSERT_EQ(ask("alice"), Admission::in);
+  auto generation = asker_.generations.at("lunch");
+  for (const std::string key : {"firstcome:{lunch}:users", "firstcome:{lunch}:meta"}) {
+    ASSERT_EQ(redis.command({"DEL", key}).number, 1);
+    EXPECT_EQ(ask("bob" + key), Admission::in) << key;
+    EXPECT_NE(asker_.generations.at("lunch"), generation) << key << ": who was told full must see it";
+    generation = asker_.generations.at("lunch");
+    EXPECT_GT(redis.command({"TTL", "firstcome:{lunch}:meta"}).number, 0) << key;
+    EXPECT_GT(redis.command({"TTL", "firstcome:{lunch}:users"}).number, 0) << key;
+  }
+}
+
 TEST_F(RealRedisGate, what_the_log_says_that_its_user_needs_is_enough) {
   OwnRedis redis;
   set_user(redis, permissions());
