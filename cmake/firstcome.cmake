@@ -18,11 +18,12 @@ if(FIRSTCOME_MUTANTS)
   target_compile_definitions(firstcome_options INTERFACE FIRSTCOME_MUTANTS)
 endif()
 
-# The sanitizers' builds compile again what release compiles, and would take twice as long as it. So there what most files
-# include is parsed once (in release no file sees what it does not include itself), and what is not run much, the tests
-# and the COLD libraries, is not optimized, which costs more than running it.
+# The builds of the sanitizers and of the mutants compile again what release compiles, and would take twice as long as it. So
+# there, and in the tests of all builds, what most files include is parsed once (in release no file of src/ sees what it does
+# not include itself), and what is not run much, the tests and the COLD libraries, is not optimized, which costs more than
+# running it.
 set(FIRSTCOME_PRECOMPILE OFF)
-if(FIRSTCOME_SANITIZE)
+if(FIRSTCOME_SANITIZE OR FIRSTCOME_MUTANTS)
   set(FIRSTCOME_PRECOMPILE ON)
 endif()
 set(firstcome_standard_headers
@@ -40,8 +41,9 @@ function(firstcome_precompiled NAME)
   target_precompile_headers(${NAME} PRIVATE ${A_HEADERS})
 endfunction()
 
+# Where this build has FROM.
 function(firstcome_precompile TARGET FROM OPTIMIZE)
-  if(FIRSTCOME_PRECOMPILE)
+  if(TARGET ${FROM})
     target_precompile_headers(${TARGET} REUSE_FROM ${FROM})
     target_compile_options(${TARGET} PRIVATE ${OPTIMIZE} "SHELL:-Xclang -fno-pch-timestamp")
   endif()
@@ -118,7 +120,6 @@ function(firstcome_test NAME)
   add_executable(${NAME} ${A_SOURCES})
   target_link_libraries(${NAME} PRIVATE firstcome_options ${A_DEPENDS} GTest::gtest_main)
   firstcome_precompile(${NAME} precompiled_for_tests -O0)
-  target_compile_options(${NAME} PRIVATE $<$<CONFIG:Release>:-O1>)  # they compile for longer than they run
   firstcome_test_entry(${NAME} COMMAND ${NAME} ${A_ARGS} NEEDS ${NAME} LABELS ${A_LABELS} TIMEOUT ${A_TIMEOUT} ${alone})
 endfunction()
 
@@ -167,6 +168,8 @@ endif()
 if(FIRSTCOME_PRECOMPILE)
   firstcome_precompiled(precompiled OPTIMIZE -O1 HEADERS ${firstcome_standard_headers})
   firstcome_precompiled(precompiled_cold OPTIMIZE -O0 HEADERS ${firstcome_standard_headers})
+endif()
+if(FIRSTCOME_TESTS)
   firstcome_precompiled(precompiled_for_tests OPTIMIZE -O0 HEADERS ${firstcome_standard_headers} <gtest/gtest.h>
     DEPENDS GTest::gtest)
 endif()
