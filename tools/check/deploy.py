@@ -1,5 +1,6 @@
 """deploy/ is as real as the program: each variable and flag there is one that it knows, each file that is named is there, and the
-two units differ only where they must. The program says itself whether it takes the settings file."""
+two units differ only where they must. The program says itself whether it takes the settings file, and the schema of compose files
+whether it takes that one."""
 
 import json
 import os
@@ -9,6 +10,8 @@ import subprocess
 import common
 
 SETTINGS = "deploy/systemd/firstcome.toml"
+COMPOSE = "deploy/compose.yaml"
+SCHEMA_CHECKER = common.ROOT / "build/check/schema/bin/check-jsonschema"
 PROGRAM = common.ROOT / "build/release/firstcome"
 
 
@@ -55,6 +58,10 @@ def findings():
     settings = ask("config", "check", "--config", SETTINGS, FIRSTCOME_JOURNAL_PASSWORD="any")  # the units name a file
     if settings.returncode != 0:
         found.append(f"{SETTINGS}:1: {settings.stderr.strip()}")
+    schema = subprocess.run([SCHEMA_CHECKER, "--builtin-schema", "vendor.compose-spec", COMPOSE], capture_output=True, text=True,
+                            stdin=subprocess.DEVNULL, timeout=60)
+    if schema.returncode != 0:
+        found.append(f"{COMPOSE}:1: {schema.stdout.strip()}{schema.stderr.strip()}")
     api, issuer = (set(common.text(f"deploy/systemd/firstcome-{name}.service").splitlines()) for name in ("api@", "issuer@"))
     for line in sorted(api ^ issuer):
         if re.match(r"(#|Description=|Environment|LoadCredential=|ExecStart=|$)", line):
