@@ -37,14 +37,17 @@ def partitions_added(scene):
 
 
 def delivered_twice(scene):
-    """The last messages once more, byte by byte."""
+    """The last messages once more, byte by byte: every process must read them as entries, to no effect."""
+    effects = ("known", "surplus", "after_closed", "out_of_window")
+    idle = felt.more_of(scene, [f'firstcome_entries_total{{effect="{effect}"}}' for effect in effects])
+    skipped = felt.more_of(scene, ["firstcome_journal_skipped_total"])
     copies = scene.read_messages(200)
     for number, body in enumerate(copies):
         with open(f"{scene.folder}/copy-{number}", "wb") as file:
             file.write(body)
     names = [f"{scene.folder}/copy-{number}" for number in range(len(copies))]
     scene.kcat("-P", "-p", "0", *names)
-    return lambda: len(copies)
+    return lambda: idle() if not skipped() and idle() >= len(copies) * len(scene.processes) else 0
 
 
 def poison(scene):

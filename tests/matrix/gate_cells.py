@@ -9,6 +9,7 @@ from process import Broken, wait_until
 from servers import BASE
 
 BEHIND_S = 0.7
+APART = 100  # users whom only one of two primaries knows
 
 
 def forgot(before, now):
@@ -35,6 +36,7 @@ def flushall(scene):
 def users_deleted(scene):
     known = scene.users_in_gate()
     scene.servers.redis("DEL", scene.gate_key("users"))
+    wait_until(scene.users_in_gate, 5, "the gate begins anew")
     return lambda: known
 
 
@@ -102,8 +104,10 @@ def failover_to_one_that_is_behind(scene):
 
 
 def two_primaries(scene):
-    """Each api has its own, and both are alive."""
+    """Each api has its own, and both are alive and let users through."""
+    had = {name: scene.users_in_gate(name) for name in ("redis-primary", "redis-replica")}
     scene.servers.redis("REPLICAOF", "NO", "ONE", name="redis-replica")
+    wait_until(lambda: all(scene.users_in_gate(name) > had[name] + APART for name in had), 5, "both let users through")
     return felt.too_many_tickets(scene)
 
 

@@ -31,7 +31,7 @@ from servers import BASE, LINKS, ROOT, USER, Servers
 
 CELLS = {**control.CELLS, **basic_cells.CELLS, **gate_cells.CELLS, **store_cells.CELLS, **broker_cells.CELLS,
          **world_cells.CELLS}
-PREPARE = {**gate_cells.PREPARE, **store_cells.PREPARE, **world_cells.PREPARE}
+PREPARE = {**basic_cells.PREPARE, **gate_cells.PREPARE, **store_cells.PREPARE, **world_cells.PREPARE}
 FAULT_AFTER_S = 1.2  # of the rush
 FELT_S_MAX = 8
 

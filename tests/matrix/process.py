@@ -1,4 +1,4 @@
-"""One process of firstcome in a scene: an api or an issuer, and what it says of itself."""
+"""One process of firstcome in a scene: an api, an issuer or both, and what it says of itself."""
 
 import os
 import signal
@@ -11,7 +11,6 @@ from server import Broken
 from servers import BASE, USER, metric
 
 READY_S_MAX = 90
-NAMES = ("api-1", "api-2", "issuer-1", "issuer-2")
 
 
 def wait_until(condition, seconds, what):
@@ -29,30 +28,34 @@ def wait_until(condition, seconds, what):
 
 
 class Process:
-    """An api or an issuer, whose links to the servers are its own."""
+    """Its name begins with its role; the links to the servers are its own."""
 
-    def __init__(self, scene, name):
-        self.scene, self.name = scene, name
-        self.link = NAMES.index(name) + 1
-        self.is_api = name.startswith("api")
+    def __init__(self, scene, name, link):
+        self.scene, self.name, self.link = scene, name, link
+        self.role = name.split("-", maxsplit=1)[0]
+        self.is_api, self.is_issuer = self.role != "issuer", self.role != "api"
         self.port, self.admin_port = BASE + 830 + self.link, BASE + 840 + self.link
         self.log = f"{scene.folder}/{name}.log"
         self.process = None
 
     def links(self):
         mine = [f"{broker}-{self.link}" for broker in self.scene.brokers]
-        return mine + ([f"redis-{self.link}", f"users-{self.link}"] if self.is_api else [f"mariadb-{self.link}"])
+        if self.is_api:
+            mine += [f"redis-{self.link}", f"users-{self.link}"]
+        if self.is_issuer:
+            mine += [f"mariadb-{self.link}"]
+        return mine
 
     def start(self, environment=None, prefix=()):
         scene = self.scene
         brokers = ",".join(f"127.0.0.1:{scene.servers.port(broker) + 600 + 10 * self.link}" for broker in scene.brokers)
-        words = [scene.program, "serve", "--role", "api" if self.is_api else "issuer", "--journal",
+        words = [scene.program, "serve", "--role", self.role, "--journal",
                  f"kafka://{brokers}/{scene.topic}", "--admin-listen", f"127.0.0.1:{self.admin_port}"]
         if self.is_api:
             gate = scene.gates.get(self.name, f"redis://127.0.0.1:{BASE + 800 + self.link}")
             words += ["--listen", f"127.0.0.1:{self.port}", "--loops", "1", "--gate", gate,
                       "--gate-prefix", scene.topic]
-        else:
+        if self.is_issuer:
             port = scene.stores.get(self.name, BASE + 810 + self.link)
             words += ["--store", f"mysql://{USER}@127.0.0.1:{port}/{scene.database}"]
         with open(self.log, "ab") as log:

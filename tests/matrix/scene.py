@@ -1,4 +1,4 @@
-"""One cell's scene: two apis and two issuers on a topic, a database and a prefix of their own, a rush upon them, and
+"""One cell's scene: two apis and two issuers, in processes of their own or together, on a topic, a database and a prefix of their own, a rush upon them, and
 the proof at the end."""
 
 import json
@@ -8,10 +8,11 @@ import time
 
 import operators
 import proof
-from process import NAMES, Broken, Process, wait_until
+from process import Broken, Process, wait_until
 from servers import BASE, USER
 
 
+APART, TOGETHER = ("api-1", "api-2", "issuer-1", "issuer-2"), ("all-1", "all-2")
 QUOTA, USERS, RATE = 2000, 3000, 500  # sealed after 4 s and more of a rush that takes 6
 FINAL_S_MAX = 150
 ISSUED_S_MAX = 40
@@ -32,11 +33,14 @@ class Scene:
         self.late_coupons = 0  # at its end
         self.lossy = None
         self.history = f"{folder}/history"
-        self.processes = {each: Process(self, each) for each in NAMES}
-        for process in self.processes.values():
-            setattr(self, process.name.replace("-", "_"), process)
+        self.be_made_of(APART)
 
     # Before the rush.
+
+    def be_made_of(self, names):
+        self.processes = {name: Process(self, name, link) for link, name in enumerate(names, 1)}
+        self.api_1, self.api_2 = (one for one in self.processes.values() if one.is_api)
+        self.issuer_1, self.issuer_2 = (one for one in self.processes.values() if one.is_issuer)
 
     def direct_journal(self):
         return f"kafka://{','.join(f'127.0.0.1:{self.servers.port(one)}' for one in self.brokers)}/{self.topic}"

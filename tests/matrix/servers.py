@@ -10,7 +10,7 @@ import urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BASE = int(os.environ.get("FAULT_PORT", "19000"))  # of all ports; two runs on one machine differ in it
-LINKS = 4  # one of each process: api-1, api-2, issuer-1, issuer-2
+LINKS = 4  # one of each process
 TOXIPROXY_PORT = BASE + 999
 PORTS = {"redis": 379, "redis-replica": 380, "redis-sentinel": 381, "redis-primary": 383, "mariadb": 306, "kafka": 92,
          "kafka-1": 94, "kafka-2": 95, "kafka-3": 96}
