@@ -74,6 +74,13 @@ void DistributedAdapters::write_metrics(metrics::Page& page) const {
              static_cast<double>(journal.lag_entries));
   page.gauge("firstcome_journal_silent_seconds", "Time since the brokers last said where the topic ends.",
              journal.silent_seconds);
+  for (const auto& [call, calls] : {std::pair("ends", journal.ends), std::pair("check", journal.checks)}) {
+    const metrics::Labels label{{"call", call}};
+    page.summary("firstcome_journal_call_seconds", "Time of a call of the brokers, without appends and reads.",
+                 calls.count, calls.seconds, label);
+    page.counter("firstcome_journal_calls_failed_total", "Calls of the brokers that failed.",
+                 static_cast<double>(calls.failed), label);
+  }
   const auto& sender = journal_->sender_stats();
   page.counter("firstcome_journal_producers_total", "Producers that broke, each followed by another.",
                static_cast<double>(sender.producers.load()));

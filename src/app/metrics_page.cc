@@ -68,7 +68,7 @@ void gate_numbers(metrics::Page& page, const std::vector<const Desk::Counters*>&
                static_cast<double>(all.redirects));
   for (std::size_t i = 0; i < gate_call_names.size(); ++i) {
     const auto& calls = all.by_call[i];
-    page.summary("firstcome_gate_call_seconds", "Time until the gate answered a call.", calls.sent, calls.seconds,
+    page.summary("firstcome_gate_call_seconds", "Time until the gate answered a call.", calls.answered, calls.seconds,
                  {{"call", std::string(gate_call_names[i])}});
     page.counter("firstcome_gate_calls_failed_total", "Calls of the gate without an answer, or with an error.",
                  static_cast<double>(calls.failed), {{"call", std::string(gate_call_names[i])}});

@@ -106,6 +106,7 @@ struct Server::Parts {
   void start_issuing(std::uint32_t author);
   void go_live();
   std::optional<std::string> why_out_of_step(const Lane& lane) const;
+  std::optional<std::string> why_not_issuing() const;
   http::Readiness readiness();
   void drain(Millis longest);
 };
@@ -278,6 +279,16 @@ std::optional<std::string> Server::Parts::why_out_of_step(const Lane& lane) cons
   return why;
 }
 
+/// Claims go on while the store is away: where there are users it is no reason, until it needs a person for ever.
+std::optional<std::string> Server::Parts::why_not_issuing() const {
+  if (!issuer) return std::nullopt;
+  const auto trouble = issuer->trouble();
+  if (!trouble) return std::nullopt;
+  if (issuer->counters().stopped) return "the issuer has stopped, which needs a person: " + trouble->what;
+  if (settings.serves()) return std::nullopt;
+  return "the store: " + trouble->what;
+}
+
 http::Readiness Server::Parts::readiness() {
   http::Readiness now{.reasons = reasons.list(), .standings = {}};
   if (!ready) return now;
@@ -292,9 +303,7 @@ http::Readiness Server::Parts::readiness() {
   // One that is away is passed by; one that a person must mend is told.
   const auto trouble = lanes[0].gate ? lanes[0].gate->trouble() : std::nullopt;
   if (trouble) now.reasons.push_back("the gate: " + trouble->what);
-  if (issuer && issuer->counters().stopped) {
-    now.reasons.emplace_back("the issuer has stopped, and its log says why");
-  }
+  if (const auto why = why_not_issuing()) now.reasons.push_back(*why);
   return now;
 }
 

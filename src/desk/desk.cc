@@ -169,7 +169,8 @@ std::optional<std::string> Desk::why_not_fresh() const {
     return "nothing was heard from the journal for " + std::to_string(now.count()) + " ms";
   }
   if (const Millis now = skew_.load(std::memory_order_relaxed); now > limits_.skew_ms_max) {
-    return "this machine's clock and the journal's are " + std::to_string(now.count()) + " ms apart";
+    return "this machine's clock and the journal's time are " + std::to_string(now.count()) +
+           " ms apart: a clock is wrong, or the news is late";
   }
   return {};
 }

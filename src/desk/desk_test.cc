@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "desk/scene_test.h"
 
 namespace firstcome {
@@ -248,7 +250,8 @@ TEST_F(DeskTest, tells_only_what_is_won_when_stale) {
   EXPECT_EQ(desk_->claim("nowhere", "bob", 6)->kind, AnswerKind::no_campaign);
   desk_->heard(clock_.now() + Millis(2001));
   EXPECT_EQ(claim("bob", 7)->kind, AnswerKind::fault) << "its clock is off the journal's";
-  EXPECT_EQ(desk_->why_not_fresh(), "this machine's clock and the journal's are 2001 ms apart");
+  EXPECT_EQ(desk_->why_not_fresh(),
+            "this machine's clock and the journal's time are 2001 ms apart: a clock is wrong, or the news is late");
 }
 
 TEST_F(DeskTest, is_not_fresh_because_it_catches_up) {
@@ -288,6 +291,26 @@ TEST_F(DeskTest, with_promise_store_a_raise_wakes_who_waits_for_the_store) {
   EXPECT_EQ(told(1), AnswerKind::won);
   EXPECT_EQ(told(2), AnswerKind::won);
   EXPECT_EQ(told_.at(2).rank, 2U);
+}
+
+TEST_F(DeskTest, with_promise_store_a_seal_ends_the_queue_of_tickets) {
+  DeskLimits limits;
+  limits.in_flight_max = 1;
+  make(limits);
+  open(1, {.promise = Promise::store});
+  EXPECT_FALSE(claim("alice", 1));
+  EXPECT_FALSE(claim("bob", 2));
+  EXPECT_FALSE(claim("carol", 3));
+  EXPECT_EQ(desk_->counters().queued, 2U);
+  commit();
+  EXPECT_TRUE(journal_.waiting.empty()) << "every place is taken: none of these would count";
+  EXPECT_EQ(desk_->counters().queued, 0U);
+  show(QuotaRaised{"lunch", 2});
+  EXPECT_EQ(journal_.waiting.size(), 1U) << "a place for one of them";
+  commit();
+  show(Issued{"lunch", 2, {}});
+  EXPECT_EQ(told(1), AnswerKind::won);
+  EXPECT_EQ((std::multiset{told(2), told(3)}), (std::multiset{AnswerKind::won, AnswerKind::sold_out}));
 }
 
 TEST_F(DeskTest, a_claim_that_joins_sends_the_ticket_that_the_first_did_not) {

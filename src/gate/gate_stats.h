@@ -18,8 +18,9 @@ struct GateStats {
 
   struct Calls {
     std::uint64_t sent = 0;
-    std::uint64_t failed = 0;  ///< refused, or without an answer
-    double seconds = 0;        ///< from sending to the answer, sum of those that were answered
+    std::uint64_t failed = 0;    ///< refused, or without an answer
+    std::uint64_t answered = 0;  ///< refusals too
+    double seconds = 0;          ///< from sending to the answer, sum of those that were answered
   };
 
   bool is_away = true;                        ///< of several: all
@@ -52,6 +53,7 @@ struct GateStats {
     for (std::size_t i = 0; i < by_call.size(); ++i) {
       by_call[i].sent += other.by_call[i].sent;
       by_call[i].failed += other.by_call[i].failed;
+      by_call[i].answered += other.by_call[i].answered;
       by_call[i].seconds += other.by_call[i].seconds;
     }
     for (std::size_t i = 0; i < batches.size(); ++i) batches[i] += other.batches[i];

@@ -49,6 +49,7 @@ void RedisCounters::sent(const RedisCall& call) {
 
 void RedisCounters::answered(const RedisCall& call) {
   const std::chrono::nanoseconds took = std::chrono::steady_clock::now() - call.sent_at;
+  add(of(call).answered);
   of(call).nanoseconds.fetch_add(took.count(), std::memory_order_relaxed);
   if (call.kind != RedisCall::Kind::admit) return;
   add(admit_seconds_[bucket(Numbers::seconds_upto, std::chrono::duration<double>(took).count())]);
@@ -77,6 +78,7 @@ Gate::Stats RedisCounters::read() const {
     const std::chrono::nanoseconds took(load(by_call_[i].nanoseconds));
     numbers.by_call[i] = {.sent = load(by_call_[i].sent),
                           .failed = load(by_call_[i].failed),
+                          .answered = load(by_call_[i].answered),
                           .seconds = std::chrono::duration<double>(took).count()};
   }
   numbers.calls = numbers.by_call[static_cast<std::size_t>(GateCall::admit)].sent;

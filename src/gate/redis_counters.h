@@ -28,7 +28,7 @@ class RedisCounters {
 
  private:
   struct Calls {
-    std::atomic<std::uint64_t> sent{0}, failed{0};
+    std::atomic<std::uint64_t> sent{0}, failed{0}, answered{0};
     std::atomic<std::int64_t> nanoseconds{0};
   };
   using Numbers = Gate::Stats;

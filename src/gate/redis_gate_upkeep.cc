@@ -70,8 +70,11 @@ void RedisGate::look_after() {
 void RedisGate::tell_trouble() {
   std::optional<Fault> trouble = foreign_ ? foreign_ : scout_->trouble();
   for (const auto& [host, place] : places_) {
-    if (!trouble && place.node->trouble())
-      trouble = {{place.node->trouble()->kind, host + ": " + place.node->trouble()->what}};
+    // We ourselves ask the owner key's server only: another one is believed once it is greeted again, or no claim would
+    // ever come by to show that it is mended.
+    const bool is_believed = place.node->is_there() && map_.host_of(owner_slot_) != host;
+    if (trouble || is_believed || !place.node->trouble()) continue;
+    trouble = {{place.node->trouble()->kind, host + ": " + place.node->trouble()->what}};
   }
   const std::lock_guard lock(trouble_mutex_);
   trouble_ = std::move(trouble);

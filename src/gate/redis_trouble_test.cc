@@ -206,20 +206,21 @@ TEST_F(RedisTrouble, what_waits_when_the_gate_turns_out_to_be_anothers_goes_past
   EXPECT_EQ(asker_.faults.size(), 999 - (RedisNode::calls_max - 1) * 64) << "all that was not on its way";
 }
 
+/// All slots at `other`, but for that of the owner key.
+FakeReply slots_of_two(std::string_view keeper, std::string_view other) {
+  const auto owner_slot = redis_slot(redis_owner_key("firstcome"));
+  const auto range = [&](int first, int last, std::string_view host) {
+    return "*3\r\n:" + std::to_string(first) + "\r\n:" + std::to_string(last) +
+           "\r\n*2\r\n$9\r\n127.0.0.1\r\n:" + std::string(host.substr(host.find(':') + 1)) + "\r\n";
+  };
+  return FakeReply{"*3\r\n" + range(0, owner_slot - 1, other) + range(owner_slot, owner_slot, keeper) +
+                   range(owner_slot + 1, 16383, other)};
+}
+
 TEST_F(RedisTrouble, no_server_of_a_cluster_is_asked_before_it_is_known_whose_it_is) {
   std::atomic<bool> says = false;
   std::string keeper_host, other_host;
-  const auto owner_slot = redis_slot(redis_owner_key("firstcome"));
-  const auto slots = [&] {
-    const auto server = [](std::string_view host) {
-      return "*2\r\n$9\r\n127.0.0.1\r\n:" + std::string(host.substr(host.find(':') + 1)) + "\r\n";
-    };
-    const auto range = [&](int first, int last, std::string_view host) {
-      return "*3\r\n:" + std::to_string(first) + "\r\n:" + std::to_string(last) + "\r\n" + server(host);
-    };
-    return FakeReply{"*3\r\n" + range(0, owner_slot - 1, other_host) + range(owner_slot, owner_slot, keeper_host) +
-                     range(owner_slot + 1, 16383, other_host)};
-  };
+  const auto slots = [&] { return slots_of_two(keeper_host, other_host); };
   OwnedRedis other("-ERR who asks me", [&](const FakeCommand& command) {
     return command.name() == "CLUSTER" ? slots() : FakeReply::all_in(command);
   });
@@ -252,6 +253,29 @@ TEST_F(RedisTrouble, is_found_before_the_first_claim_and_ends_by_itself) {
   EXPECT_TRUE(has(said, redis->host()) && has(said, "NOPERM") && has(said, "+sadd")) << said;
   EXPECT_FALSE(gate_->ask("lunch", "u1", 5, 1));
   redis.set_owner("");
+  EXPECT_TRUE(is_fine()) << "though nobody asks";
+}
+
+TEST_F(RedisTrouble, of_another_server_of_a_cluster_ends_by_itself_too) {
+  std::atomic<bool> mended = false;
+  std::string keeper_host, other_host;
+  const auto slots = [&] { return slots_of_two(keeper_host, other_host); };
+  FakeRedis other(
+      [&](const FakeCommand& command) {
+        if (command.name() == "CLUSTER") return slots();
+        return mended ? FakeRedis::greet(command) : FakeReply::error("NOAUTH Authentication required.");
+      },
+      false);
+  OwnedRedis keeper("", [&](const FakeCommand& command) {
+    return command.name() == "CLUSTER" ? slots() : FakeReply::all_in(command);
+  });
+  keeper_host = keeper->host();
+  other_host = other.host();
+  make({.kind = RedisServers::Kind::cluster, .hosts = {keeper_host}, .user = {}, .master = {}}, options_of(ours));
+  EXPECT_TRUE(has(trouble(), other_host) && has(trouble(), "gate_password")) << trouble();
+  loop_.turn_for(RedisNode::pause_most);
+  EXPECT_TRUE(has(trouble(), other_host)) << "it says so still";
+  mended = true;
   EXPECT_TRUE(is_fine()) << "though nobody asks";
 }
 
@@ -415,6 +439,7 @@ TEST_F(RedisTrouble, the_numbers_say_what_was_asked_answered_and_refused) {
   EXPECT_EQ(measured, 3U);
   const auto of = [&](GateCall call) { return stats.by_call[static_cast<std::size_t>(call)]; };
   EXPECT_EQ(of(GateCall::admit).sent, 3U);
+  EXPECT_EQ(of(GateCall::admit).answered, 3U);
   EXPECT_GT(of(GateCall::admit).seconds, 0);
   EXPECT_LT(of(GateCall::admit).seconds, 2);
   EXPECT_EQ(of(GateCall::widen).sent, 1U);
@@ -436,6 +461,7 @@ TEST_F(RedisTrouble, the_numbers_say_what_was_asked_answered_and_refused) {
   EXPECT_EQ(both.asked, 2 * stats.asked);
   EXPECT_EQ(both.batches[6], 2 * stats.batches[6]);
   EXPECT_EQ(both.by_call[0].failed, 2U);
+  EXPECT_EQ(both.by_call[0].answered, 2 * stats.by_call[0].answered);
 }
 
 }  // namespace

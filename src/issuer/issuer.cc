@@ -131,24 +131,32 @@ Result<void> Issuer::read_store() {
   if (!parked) return fail(parked.error());
 
   auto before = std::exchange(courses_, {});
-  find_new_campaigns();
-  std::unordered_map<const Campaign*, Course*> course_of;
-  for (std::size_t i = 0; i < courses_.size(); ++i) {
-    if (i < before.size()) courses_[i].keep(before[i]);
-    course_of.emplace(courses_[i].campaign, &courses_[i]);
-  }
+  std::unordered_map<const Campaign*, Course*> known;
+  const auto learn_new = [&] {
+    find_new_campaigns();
+    for (std::size_t i = known.size(); i < courses_.size(); ++i) {
+      if (i < before.size()) courses_[i].keep(before[i]);
+      known.emplace(courses_[i].campaign, &courses_[i]);
+    }
+  };
+  learn_new();
+  const auto course_of = [&](const Campaign* campaign) -> Course& {
+    if (!known.contains(campaign)) learn_new();  // the journal has shown it in this moment
+    return *known.at(campaign);
+  };
   for (const Progress& row : *rows) {
     const Campaign* const campaign = standings_.find(row.campaign);
     if (!campaign) {
-      return ahead("the store has coupons of campaign " + row.campaign.str() +
-                   ", which the journal does not know: the journal is older than the store; restore the newer one");
+      return ahead(row,
+                   "the store has coupons of campaign " + row.campaign.str() +
+                       ", which the journal does not know: the journal is older than the store; restore the newer one");
     }
-    if (auto followed = follow_progress(*course_of.at(campaign), row); !followed) return followed;
+    if (auto followed = follow_progress(course_of(campaign), row); !followed) return followed;
   }
   for (const ParkedEntry& entry : *parked) {
     const Campaign* const campaign = standings_.find(entry.coupon.campaign);
     if (!campaign) continue;
-    Course& course = *course_of.at(campaign);
+    Course& course = course_of(campaign);
     course.parked_ranks.push_back(entry.coupon.rank);
     std::ranges::sort(course.parked_ranks);
     course.stopped = course.parked_ranks.size() > settings_.parked_max;
@@ -161,28 +169,30 @@ Result<void> Issuer::read_store() {
 }
 
 /// Another issuer may have written what we have not read yet. It is not so when the journal was heard three times
-/// since: the first may have been asked for before, and the second may have been on its way.
-std::unexpected<Fault> Issuer::ahead(std::string what) {
+/// since: the first may have been asked for before, and the second may have been on its way. A spare that comes to work
+/// again finds another row, where others have written since.
+std::unexpected<Fault> Issuer::ahead(const Progress& row, std::string what) {
   constexpr std::uint64_t hears = 3;
   const std::uint64_t heard = heard_;
   if (settings_.is_alone || mutant(Mutant::behind_is_corrupt)) return fail(FaultKind::corrupt, std::move(what));
-  if (!ahead_since_) ahead_since_ = heard;
-  if (heard >= *ahead_since_ + hears) return fail(FaultKind::corrupt, std::move(what));
+  if (!ahead_since_ || ahead_since_->row != row) ahead_since_ = {row, heard};
+  if (heard >= ahead_since_->heard + hears) return fail(FaultKind::corrupt, std::move(what));
   return fail(FaultKind::unavailable, "this process is behind: it waits for the journal, or: " + what);
 }
 
 /// The fold's chain at that position must be the stored one: two histories that differ anywhere before it differ there.
 Result<void> Issuer::follow_progress(Course& course, const Progress& progress) {
+  // The journal may show more meanwhile: what is counted below is all that stood there up to this position.
+  const Position shown_upto = standings_.position_of(*course.campaign);
   const auto& winners = course.campaign->winners();
   const auto& changes = course.campaign->changes();
   const std::uint32_t rank = count_upto(winners, progress.position);
   course.changes = count_upto(changes, progress.position);
   course.progress = progress;
   const std::string where = "campaign " + progress.campaign.str() + ", position " + std::to_string(progress.position);
-  if (progress.position > standings_.position_of(*course.campaign)) {
-    return ahead("the store is ahead of the journal (" + where + "; the journal ends at " +
-                 std::to_string(standings_.position_of(*course.campaign)) +
-                 "): this journal is older; restore the newer one");
+  if (progress.position > shown_upto) {
+    return ahead(progress, "the store is ahead of the journal (" + where + "; the journal ends at " +
+                               std::to_string(shown_upto) + "): this journal is older; restore the newer one");
   }
   const Chain* chain = nullptr;
   if (rank > 0 && winners[rank - 1].position == progress.position) chain = &winners[rank - 1].chain;
@@ -305,8 +315,6 @@ std::size_t Issuer::rows_of(const Batch& made) { return made.batch.coupons.size(
 void Issuer::write(Course& course, const Batch& made) {
   const Uptime before = clock_.uptime();
   const auto outcome = store_.write(made.batch);
-  const double took = std::chrono::duration<double>(clock_.uptime() - before).count();
-  counters_.commit_seconds.store(counters_.commit_seconds.load() + took);
   if (!outcome) {
     spend(course, rows_of(made));  // it may have been written
     if (outcome.error().kind == FaultKind::timed_out) {
@@ -327,6 +335,8 @@ void Issuer::write(Course& course, const Batch& made) {
     spend(course, rows_of(made));  // they were written, and undone
     refused(course, made, row->reason);
   } else {
+    const double took = std::chrono::duration<double>(clock_.uptime() - before).count();
+    counters_.commit_seconds.store(counters_.commit_seconds.load() + took);
     committed(course, made);
   }
 }
@@ -420,13 +430,16 @@ void Issuer::failed(const Fault& fault, std::string_view doing) {
   counters_.faults.fetch_add(1);
   counters_.at_work = false;
   in_step_with_store_ = false;
+  const auto before = trouble();
+  tell(fault);
   if (!fault.retryable()) {
     counters_.stopped = true;
     at_work_ = false;
     log::error("the issuer stops: this needs a person", {{"doing", doing}, {"fault", fault.what}});
     return;
   }
-  if (pause_ == Millis(0)) log::warn("the store fails: trying again", {{"doing", doing}, {"fault", fault.what}});
+  if (!before || before->what != fault.what)
+    log::warn("the store fails: trying again", {{"doing", doing}, {"fault", fault.what}});
   pause_ = std::clamp(pause_ * 2, pause_min, pause_max);
   not_before_ = clock_.uptime() + pause_;
 }
@@ -438,8 +451,20 @@ void Issuer::went_well() {
 }
 
 void Issuer::end_pause() {
-  if (pause_ > Millis(0)) log::info("the store answers again", {{"self", settings_.holder}});
+  if (pause_ == Millis(0)) return;
+  log::info("the store answers again", {{"self", settings_.holder}});
   pause_ = Millis(0);
+  tell(std::nullopt);
+}
+
+void Issuer::tell(std::optional<Fault> trouble) {
+  std::lock_guard lock(trouble_mutex_);
+  trouble_ = std::move(trouble);
+}
+
+std::optional<Fault> Issuer::trouble() const {
+  std::lock_guard lock(trouble_mutex_);
+  return trouble_;
 }
 
 void Issuer::measure(Uptime now) {

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,8 +37,9 @@ struct IssuerSettings {
 ///              errors parks a row; more than parked_max of them stop the campaign, with an alarm. A store of another
 ///              journal, or one that is ahead of this journal, stops the issuer; who is not alone waits until it has
 ///              read what the journal has.
-///   Threads    one at a time, but heard() on any; knows no thread and keeps no queue: what is owed stands in the
-///   standings.
+///   Threads    one at a time, but heard(), counters() and trouble() on any; knows no thread and keeps no queue: what
+///   is
+///              owed stands in the standings.
 class Issuer {
  public:
   Issuer(const Standings& standings, Store& store, Journal& journal, Clock& clock, IssuerSettings settings);
@@ -74,6 +76,9 @@ class Issuer {
   };
   const Counters& counters() const { return counters_; }
 
+  /// Why the store takes nothing from us: since its last fault, and for ever where counters().stopped.
+  std::optional<Fault> trouble() const;
+
  private:
   /// How far a campaign's coupons are.
   struct Course {
@@ -98,7 +103,7 @@ class Issuer {
 
   Result<void> read_store();
   Result<void> follow_progress(Course& course, const Progress& progress);
-  std::unexpected<Fault> ahead(std::string what);
+  std::unexpected<Fault> ahead(const Progress& row, std::string what);
   void hold_back();
   void find_new_campaigns();
   Course* next_course(Uptime now, Uptime& next);
@@ -113,6 +118,7 @@ class Issuer {
   void failed(const Fault& fault, std::string_view doing);
   void went_well();
   void end_pause();
+  void tell(std::optional<Fault> trouble);
   void measure(Uptime now);
   double rate_of(const Campaign& campaign) const;
   std::size_t rows_max_of(const Course& course) const;
@@ -132,11 +138,17 @@ class Issuer {
   Uptime measure_due_{};
   Pace pace_of_store_;
   std::atomic<std::uint64_t> heard_{0};
-  std::optional<std::uint64_t> ahead_since_;  // heard_ when the store was first seen ahead of what we have read
-  bool others_wrote_ = true;                  // as far as we know: not long ago, and not at our pace
-  std::deque<Course> courses_;                // in the order of the standings
+  struct Ahead {
+    Progress row;
+    std::uint64_t heard = 0;  // heard_ when it was first seen
+  };
+  std::optional<Ahead> ahead_since_;  // of what we have read, the store
+  bool others_wrote_ = true;          // as far as we know: not long ago, and not at our pace
+  std::deque<Course> courses_;        // in the order of the standings
   std::size_t turn_ = 0;
   Counters counters_;
+  mutable std::mutex trouble_mutex_;
+  std::optional<Fault> trouble_;
 };
 
 }  // namespace firstcome

@@ -215,13 +215,16 @@ TEST_F(IssuerTest, a_store_that_fails_shows_until_it_takes_coupons_again) {
   EXPECT_TRUE(issuer_->counters().at_work);
   win("lunch", 3, 3);
   store_.fail_writes = 3;
+  EXPECT_FALSE(issuer_->trouble());
   run(Millis(100));
   EXPECT_FALSE(issuer_->counters().at_work);
+  EXPECT_TRUE(issuer_->trouble());
   run(Millis(300));
   EXPECT_EQ(issuer_->counters().owed, 3U) << "measured while it fails, too";
   EXPECT_FALSE(issuer_->counters().stopped) << "it needs no person";
   run(Millis(3000));
   EXPECT_TRUE(issuer_->counters().at_work);
+  EXPECT_FALSE(issuer_->trouble());
   expect_dense("lunch", 5);
 
   store_.fail_reads = 1;
@@ -579,6 +582,31 @@ TEST_F(IssuerTest, who_is_behind_another_issuer_waits_for_the_journal_and_goes_o
   spare.heard();
   step(30);
   EXPECT_TRUE(spare.counters().stopped) << "the journal was read to its end, and the store is ahead of it";
+}
+
+TEST_F(IssuerTest, a_spare_that_was_behind_at_its_start_may_be_behind_once_more) {
+  open("lunch", 10);
+  win("lunch", 2);
+  start();
+  run(Millis(100));
+  Standings behind;
+  behind.apply({1, clock_.now(), Installation{.id = {7}}});
+  Issuer spare(behind, store_, journal_, clock_, {.holder = "spare", .issue_rate_total = 0, .is_alone = false});
+  const auto step = [&](int seconds) {
+    for (const Uptime end = clock_.uptime() + Millis(1000 * seconds); clock_.uptime() < end;) {
+      clock_.move_to(std::max(spare.step(), clock_.uptime() + Millis(1)));
+    }
+  };
+  ASSERT_TRUE(spare.check());
+  for (std::uint32_t user = 3; user <= 5; ++user) {
+    store_.at_work.reset();
+    win("lunch", 1, user);
+    run(Millis(3000));                            // the other one writes
+    for (int i = 0; i < 100; ++i) spare.heard();  // as of long ago
+    store_.at_work = "spare";
+    step(30);
+    EXPECT_FALSE(spare.counters().stopped) << "that row it sees for the first time";
+  }
 }
 
 TEST_F(IssuerTest, a_spare_writes_nothing_until_it_is_at_work) {

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 #include "base/log.h"
 
@@ -15,10 +16,11 @@ namespace firstcome {
 namespace {
 
 constexpr Millis look_every{250};
-constexpr Millis answer_ms_max{2000};
+constexpr Millis answer_ms_max{2000};   // well below stale_ms_max: while a call lasts nothing is heard
 constexpr Millis start_ms_max{10'000};  // without a message, while there should be some
 constexpr Millis read_wait{20};
-constexpr Millis stop_ms_max{5000};      // for what is in flight
+constexpr Millis stop_ms_max{5000};  // for what is in flight
+constexpr Millis skipped_told_every{60'000};
 constexpr Millis offset_ms_max{10'000};  // how long a stamp tells how far the brokers' clock is off ours
 
 }  // namespace
@@ -118,11 +120,15 @@ bool KafkaJournal::step(Millis wait) {
 bool KafkaJournal::is_trusted(Millis wait) {
   std::unique_lock lock(watch_mutex_);
   refusal_ = reader_.refusal();
-  return trusts_.wait_for(lock, wait, [this] { return !is_suspicious_; });
+  // What refused to give messages may have none to give when it does no more: only a check tells.
+  if (refusal_) is_suspicious_ = true;
+  if (!trusts_.wait_for(lock, wait, [this] { return !is_suspicious_; })) return false;
+  if (refusal_) reader_.forget_refusal();
+  refusal_.reset();
+  return true;
 }
 
 void KafkaJournal::show(std::span<KafkaReader::Read> read) {
-  if (read.empty()) return;
   batch_.clear();
   const Time now = options_.clock.now();
   for (auto& one : read) {
@@ -138,14 +144,27 @@ void KafkaJournal::show(std::span<KafkaReader::Read> read) {
   }
   {
     std::lock_guard lock(stats_mutex_);
-    stats_.batch_entries_last = batch_.size();
+    if (!batch_.empty()) stats_.batch_entries_last = batch_.size();
     stats_.skipped = reader_.skipped();
   }
   {
     std::lock_guard lock(watch_mutex_);
     read_ = reader_.reached();
   }
-  follower_->shown(batch_);
+  tell_skipped();
+  if (!batch_.empty()) follower_->shown(batch_);
+}
+
+/// Once, and then of all that came in a minute: somebody may have taken the topic for his own.
+void KafkaJournal::tell_skipped() {
+  const std::uint64_t skipped = reader_.skipped();
+  const Uptime now = options_.clock.uptime();
+  if (skipped == skipped_told_ || now < skipped_told_again_) return;
+  skipped_told_again_ = now + skipped_told_every;
+  log::warn(
+      "messages in the topic are no entries of a journal: skipped. Who else writes there? Let nobody but firstcome's "
+      "user have WRITE on it",
+      {{"messages", skipped - std::exchange(skipped_told_, skipped)}, {"last", reader_.skipped_last()}});
 }
 
 /// The brokers' clock is ahead of ours by `least` to `most`.
@@ -200,26 +219,47 @@ void KafkaJournal::lose(const Fault& fault) {
   options_.on_journal_lost(fault);
 }
 
+/// Not under the lock, which the call would hold for as long as it takes.
+template <class Ask>
+auto KafkaJournal::timed(Calls& calls, Ask ask) {
+  const Uptime began = options_.clock.uptime();
+  auto answer = ask();
+  const std::chrono::duration<double> took = options_.clock.uptime() - began;
+  std::lock_guard lock(watch_mutex_);
+  ++calls.count;
+  calls.seconds += took.count();
+  if (!answer) ++calls.failed;
+  return answer;
+}
+
+Result<KafkaReader::Ends> KafkaJournal::ask_ends() {
+  return timed(ends_calls_, [this] { return reader_.ends(answer_ms_max); });
+}
+
 /// Is the topic still the one that was read, and as it must be? False: not known to be.
 bool KafkaJournal::check() {
-  auto fits = check_topic(options_.place, admin_);
-  if (fits) fits = reader_.check_begin();
-  std::lock_guard lock(watch_mutex_);
-  if (fits) {
-    if (trouble_) log::info("the topic is as it must be again", {{"topic", options_.place.topic}});
+  const auto fits = timed(check_calls_, [this] {
+    auto checked = check_topic(options_.place, admin_, answer_ms_max);
+    return checked ? reader_.check_begin(answer_ms_max) : checked;
+  });
+  std::unique_lock lock(watch_mutex_);
+  const auto before = trouble_;
+  bool is_fit = fits.has_value();
+  if (is_fit) {
     trouble_.reset();
-    return true;
+  } else if (fits.error().retryable()) {
+    is_fit = !is_suspicious_;  // who does not say it again was as it must be a minute ago
+  } else {
+    if (fits.error().kind == FaultKind::corrupt) loss_ = fits.error();
+    trouble_ = fits.error();
+    look_.reset();
   }
-  const Fault& fault = fits.error();
-  if (!trouble_ || trouble_->what != fault.what) {
-    log::warn("the topic could not be checked, or is not as it must be", {{"reason", fault.what}});
+  lock.unlock();
+  if (fits && before) log::info("the topic is as it must be again", {{"topic", options_.place.topic}});
+  if (!fits && (!before || before->what != fits.error().what)) {
+    log::warn("the topic could not be checked, or is not as it must be", {{"reason", fits.error().what}});
   }
-  if (fault.kind == FaultKind::corrupt) loss_ = fault;
-  // Who does not say it again was as it must be a minute ago.
-  if (fault.retryable()) return !is_suspicious_;
-  trouble_ = fault;
-  look_.reset();
-  return false;
+  return is_fit;
 }
 
 void KafkaJournal::watch() {
@@ -232,13 +272,13 @@ void KafkaJournal::watch() {
     const bool was_suspicious = is_suspicious_;
     lock.unlock();
     Time asked = options_.clock.now();
-    auto ends = reader_.ends(answer_ms_max);
+    auto ends = ask_ends();
     bool fits = !was_suspicious;
     if (ends && (was_suspicious || options_.clock.uptime() >= check_due)) {
       fits = check();
       check_due = options_.clock.uptime() + options_.check_every;
       asked = options_.clock.now();  // what was asked before the check is old
-      ends = reader_.ends(answer_ms_max);
+      ends = ask_ends();
     }
     lock.lock();
     is_suspicious_ = !ends || !fits;
@@ -250,8 +290,9 @@ void KafkaJournal::watch() {
     for (const auto& [partition, end] : *ends) {
       lag_ += static_cast<std::uint64_t>(std::max<std::int64_t>(end - read_.at(partition), 0));
     }
-    // One that waits to be reached stays: else whoever is always a little behind would never be told.
-    if (!look_) look_ = Look{.asked = asked, .read_before = read_before, .ends = std::move(*ends)};
+    // One that waits to be reached stays: else whoever is always a little behind would never be told. But not one from
+    // before the brokers were away.
+    if (!look_ || was_suspicious) look_ = Look{.asked = asked, .read_before = read_before, .ends = std::move(*ends)};
   }
 }
 
@@ -294,7 +335,9 @@ Journal::Stats KafkaJournal::stats() const {
 KafkaJournal::KafkaStats KafkaJournal::kafka_stats() const {
   std::lock_guard lock(watch_mutex_);
   return {.lag_entries = lag_,
-          .silent_seconds = std::chrono::duration<double>(options_.clock.uptime() - looked_at_).count()};
+          .silent_seconds = std::chrono::duration<double>(options_.clock.uptime() - looked_at_).count(),
+          .ends = ends_calls_,
+          .checks = check_calls_};
 }
 
 }  // namespace firstcome

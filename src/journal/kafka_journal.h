@@ -66,9 +66,16 @@ class KafkaJournal final : public Journal {
   const Installation& installation() const { return reader_.installation(); }
 
   /// For metrics; any thread.
+  struct Calls {
+    std::uint64_t count = 0;
+    std::uint64_t failed = 0;
+    double seconds = 0;  ///< sum
+  };
   struct KafkaStats {
     std::uint64_t lag_entries = 0;  ///< at the last look: messages that are there and were not read
     double silent_seconds = 0;      ///< since the brokers last said where the topic ends
+    Calls ends;                     ///< where does the topic end?
+    Calls checks;                   ///< is the topic as it must be?
   };
   KafkaStats kafka_stats() const;
   const KafkaSender::Stats& sender_stats() const { return sender_->stats(); }
@@ -90,6 +97,7 @@ class KafkaJournal final : public Journal {
   bool step(Millis wait);
   bool is_trusted(Millis wait);
   void show(std::span<KafkaReader::Read> read);
+  void tell_skipped();
   void learn_offset(Millis least, Millis most);
   Millis offset() const;
   void tell_failed();
@@ -99,7 +107,10 @@ class KafkaJournal final : public Journal {
 
   // On the watching thread.
   void watch();
+  Result<KafkaReader::Ends> ask_ends();
   bool check();
+  template <class Ask>
+  auto timed(Calls& calls, Ask ask);
 
   const Options options_;
   const std::uint64_t node_;  // in the keys of our messages
@@ -121,9 +132,12 @@ class KafkaJournal final : public Journal {
   bool watching_ = false;
   Uptime looked_at_{};
   std::uint64_t lag_ = 0;
+  Calls ends_calls_, check_calls_;
 
   Millis offset_{0};  // the brokers' clock minus ours, as long as it is known
   Uptime offset_known_until_{};
+  std::uint64_t skipped_told_ = 0;
+  Uptime skipped_told_again_{};
   std::vector<KafkaReader::Read> messages_;
   std::vector<Shown> batch_;
   std::atomic<bool> stopping_{false};

@@ -10,9 +10,10 @@
 namespace firstcome {
 namespace {
 
-constexpr Millis answer_ms_max{5000};
+constexpr Millis answer_ms_max{5000};     // at the start, and in a command
 constexpr Millis message_ms_max{10'000};  // a message that is there is read by then
 constexpr std::size_t read_messages_max = limits::batch_entries_max;
+constexpr std::string_view beginning_deleted = "the beginning of the partition has been deleted";
 
 std::unexpected<Fault> damaged(const KafkaPlace& place, std::uint32_t partition, std::int64_t offset,
                                std::string_view what) {
@@ -24,20 +25,21 @@ std::unexpected<Fault> damaged(const KafkaPlace& place, std::uint32_t partition,
 }
 
 /// The first entry of ours in a partition, if there is one.
-Result<std::optional<Entry>> first_entry(const KafkaPlace& place, kafka::Consumer& consumer, std::uint32_t partition) {
+Result<std::optional<Entry>> first_entry(const KafkaPlace& place, kafka::Consumer& consumer, std::uint32_t partition,
+                                         Millis answer_max, Millis message_max) {
   const std::array<std::uint32_t, 1> one{partition};
-  auto ends = consumer.ends(one, answer_ms_max);
+  auto ends = consumer.ends(one, answer_max);
   if (!ends) return fail(ends.error());
-  auto begin = consumer.begin(partition, answer_ms_max);
+  auto begin = consumer.begin(partition, answer_max);
   if (!begin) return fail(begin.error());
-  if (*begin != 0) return damaged(place, partition, 0, "the beginning of the partition has been deleted");
+  if (*begin != 0) return damaged(place, partition, 0, beginning_deleted);
   const std::int64_t end = ends->at(partition);
   if (end == 0) return std::nullopt;
   if (auto assigned = consumer.assign({{partition, 0}}); !assigned) return fail(assigned.error());
   std::optional<Entry> first;
   std::optional<Fault> fault;
   SystemClock clock;
-  for (const Uptime until = clock.uptime() + message_ms_max; !first && !fault && consumer.reached(partition) < end;) {
+  for (const Uptime until = clock.uptime() + message_max; !first && !fault && consumer.reached(partition) < end;) {
     if (consumer.refusal() || clock.uptime() >= until) {
       return fail(consumer.refusal().value_or(
           Fault{FaultKind::timed_out,
@@ -81,7 +83,7 @@ Result<std::map<std::uint32_t, Installation>> find_installations(const KafkaPlac
   if (!consumer) return fail(consumer.error());
   std::map<std::uint32_t, Installation> found;
   for (std::uint32_t partition = 0; partition < partitions; ++partition) {
-    auto first = first_entry(place, *consumer, partition);
+    auto first = first_entry(place, *consumer, partition, answer_ms_max, message_ms_max);
     if (!first) return fail(first.error());
     if (!*first) continue;
     const auto* const installation = std::get_if<Installation>(&**first);
@@ -131,11 +133,11 @@ Result<void> KafkaReader::take(const kafka::Message& message, std::vector<Read>&
   };
   if (!entry) return fail(std::move(entry.error()).within(where()));
   if (!*entry) {
-    ++skipped_;
+    skip(message);
     return {};
   }
   if (!message.stamped_by_broker && installed_[message.partition]) {
-    ++skipped_;
+    skip(message);
     if (const auto key = KafkaKey::of(message.key)) skipped_keys_.push_back(*key);
     return {};
   }
@@ -158,6 +160,15 @@ Result<void> KafkaReader::take(const kafka::Message& message, std::vector<Read>&
                             .partition = message.partition},
                   .key = KafkaKey::of(message.key)});
   return {};
+}
+
+void KafkaReader::skip(const kafka::Message& message) {
+  ++skipped_;
+  skipped_last_ = {message.partition, message.offset};
+}
+
+std::string KafkaReader::skipped_last() const {
+  return fmt::format("topic {} [{}], position {}", place_.topic, skipped_last_.first, skipped_last_.second + 1);
 }
 
 Result<void> KafkaReader::read(Millis wait, std::vector<Read>& into) {
@@ -203,10 +214,15 @@ Result<void> KafkaReader::check_ends(const Ends& read_before, const Ends& ends) 
   return {};
 }
 
-Result<void> KafkaReader::check_begin() const {
+Result<void> KafkaReader::check_begin(Millis longest) const {
   auto consumer = kafka::Consumer::open(place_.access, place_.topic);
   if (!consumer) return fail(consumer.error());
-  auto now = first_entry(place_, *consumer, 0);
+  for (const std::uint32_t partition : partitions_) {
+    const auto begin = consumer->begin(partition, longest);
+    if (!begin) return fail(begin.error());
+    if (*begin != 0) return damaged(place_, partition, 0, beginning_deleted);
+  }
+  auto now = first_entry(place_, *consumer, 0, longest, longest);
   if (!now) return fail(now.error());
   if (*now != std::optional<Entry>(installation_)) {
     return damaged(place_, 0, 0, "the first entry is another one than before: the topic was deleted and made anew");

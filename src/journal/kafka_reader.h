@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -62,18 +63,22 @@ class KafkaReader {
   /// What had been read before its end was asked for must be there; else the topic was cut, or made anew.
   Result<void> check_ends(const Ends& read_before, const Ends& ends) const;
 
-  /// Is the first entry still the one that was read? A topic that was deleted and made anew has another one.
-  Result<void> check_begin() const;
+  /// Is the first entry still the one that was read? A topic that was deleted and made anew has another one. And does
+  /// each partition still begin with its first entry?
+  Result<void> check_begin(Millis longest) const;
 
   /// Why nothing comes, if a broker refuses to give it.
   std::optional<Fault> refusal() const { return consumer_.refusal(); }
+  void forget_refusal() { consumer_.forget_refusal(); }
 
   std::uint64_t skipped() const { return skipped_; }
+  std::string skipped_last() const;  ///< where the last of them stands
 
  private:
   KafkaReader(KafkaPlace place, kafka::Consumer consumer, const Installation& installation)
       : place_(std::move(place)), consumer_(std::move(consumer)), installation_(installation) {}
   Result<void> take(const kafka::Message& message, std::vector<Read>& into);
+  void skip(const kafka::Message& message);
 
   KafkaPlace place_;
   kafka::Consumer consumer_;
@@ -81,6 +86,7 @@ class KafkaReader {
   std::vector<std::uint32_t> partitions_;
   std::vector<bool> installed_;  // by partition
   std::uint64_t skipped_ = 0;
+  std::pair<std::uint32_t, std::int64_t> skipped_last_;  // partition and offset
   std::vector<KafkaKey> skipped_keys_;
 };
 

@@ -14,7 +14,7 @@
 namespace firstcome {
 namespace {
 
-using Config = std::map<std::string, std::string, std::less<>>;
+using kafka::Config;
 
 constexpr Millis answer_ms_max{5000};
 constexpr Millis made_ms_max{20'000};  // a topic that was created has a leader by then
@@ -68,18 +68,11 @@ Result<void> check_config(const KafkaPlace& place, const kafka::Topic& topic) {
   return {};
 }
 
-Result<void> check_brokers(kafka::Admin& admin) {
-  auto config = admin.broker_config(answer_ms_max);
-  if (!config) return fail(config.error());
-  if (value_of(*config, "auto.create.topics.enable") != "false") {
-    return fail(FaultKind::misconfigured,
-                "the brokers make topics by themselves, so that a deleted journal would come back as an empty one: set "
-                "auto.create.topics.enable=false in their server.properties");
-  }
-  if (!config->contains("telemetry.max.bytes")) {
-    return fail(
-        FaultKind::misconfigured,
-        "the brokers are older than Kafka 3.7, where a consumer can see what was never acknowledged: upgrade them");
+Result<void> check_brokers(kafka::Admin& admin, Millis longest) {
+  const auto brokers = admin.broker_configs(longest);
+  if (!brokers) return fail(brokers.error());
+  for (const auto& [id, config] : *brokers) {
+    if (auto fits = check_broker(id, config); !fits) return fits;
   }
   return {};
 }
@@ -155,12 +148,28 @@ Result<void> find_topic(const KafkaPlace& place) {
   return *has ? Result<void>{} : no_topic(place);
 }
 
-Result<void> check_topic(const KafkaPlace& place, kafka::Admin& admin) {
-  auto topic = admin.describe(place.topic, answer_ms_max);
+Result<void> check_broker(std::string_view id, const kafka::Config& config) {
+  if (value_of(config, "auto.create.topics.enable") != "false") {
+    return fail(FaultKind::misconfigured,
+                fmt::format("broker {} makes topics by itself, so that a deleted journal would come back as an empty "
+                            "one: set auto.create.topics.enable=false in its server.properties",
+                            id));
+  }
+  if (!config.contains("telemetry.max.bytes")) {
+    return fail(FaultKind::misconfigured,
+                fmt::format("broker {} is older than Kafka 3.7, where a consumer can see what was never acknowledged: "
+                            "upgrade it",
+                            id));
+  }
+  return {};
+}
+
+Result<void> check_topic(const KafkaPlace& place, kafka::Admin& admin, Millis longest) {
+  auto topic = admin.describe(place.topic, longest);
   if (!topic) return fail(topic.error());
   if (!*topic) return no_topic(place);
   if (auto fits = check_config(place, **topic); !fits) return fits;
-  return check_brokers(admin);
+  return check_brokers(admin, longest);
 }
 
 Result<std::string> make_topic(const KafkaPlace& place, const NewTopic& wanted, Random& random) {
@@ -185,7 +194,7 @@ Result<std::string> make_topic(const KafkaPlace& place, const NewTopic& wanted, 
   auto topic = await_topic(place, *admin);
   if (!topic) return fail(topic.error());
   if (auto fits = check_config(place, *topic); !fits) return fail(fits.error());
-  if (auto fits = check_brokers(*admin); !fits) return fail(fits.error());
+  if (auto fits = check_brokers(*admin, answer_ms_max); !fits) return fail(fits.error());
   if (!wanted.partitions) partitions = std::min(topic->partitions, limits::partitions_max);
 
   // What is there already says how many partitions count; with nothing there, it is as wanted.

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/random.h"
 #include "base/result.h"
@@ -39,14 +40,20 @@ Result<std::string> make_topic(const KafkaPlace& place, const NewTopic& wanted, 
 /// brokers do not say.
 Result<void> find_topic(const KafkaPlace& place);
 
+/// Can a broker with these settings have a part of it? misconfigured, with what to do, if not.
+Result<void> check_broker(std::string_view id, const kafka::Config& config);
+
 /// Can this topic keep what is promised? Asked at the start, and every minute:
 ///
 ///   stamps by the broker (message.timestamp.type=LogAppendTime); nothing is ever deleted (cleanup.policy=delete,
 ///   retention.ms=-1, retention.bytes=-1); three replicas with min.insync.replicas of two or more, or else
-///   flush.messages=1; unclean.leader.election.enable=false; at the brokers auto.create.topics.enable=false, and a
-///   version of 3.7 or newer (they have telemetry.max.bytes): before, a consumer could see what was never acknowledged.
+///   flush.messages=1; unclean.leader.election.enable=false; at each broker that answers
+///   auto.create.topics.enable=false, and a version of 3.7 or newer (it has telemetry.max.bytes): before, a consumer
+///   could see what was never acknowledged.
+///
+/// Each of its few calls takes at most `longest`; the first that is not answered ends it.
 ///
 ///   Fails   misconfigured, with the command that mends it. unavailable, timed_out: the brokers do not say.
-Result<void> check_topic(const KafkaPlace& place, kafka::Admin& admin);
+Result<void> check_topic(const KafkaPlace& place, kafka::Admin& admin, Millis longest = Millis(5000));
 
 }  // namespace firstcome

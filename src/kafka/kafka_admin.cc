@@ -25,8 +25,8 @@ struct Admin::Parts {
   ~Parts() {
     if (client) rd_kafka_destroy(client);
   }
-  Result<std::map<std::string, std::string, std::less<>>> config(rd_kafka_ResourceType_t type, const std::string& name,
-                                                                 Millis longest);
+  void ask_config(rd_kafka_ResourceType_t type, const std::string& name, Millis longest, rd_kafka_queue_t* into);
+  Result<Config> topic_config(const std::string& name, Millis longest);
   Result<std::optional<Topic>> without_config(const std::string& name, Millis longest);
 };
 
@@ -77,36 +77,55 @@ Result<std::uint32_t> Admin::brokers(Millis longest) {
   return static_cast<std::uint32_t>((*metadata)->broker_cnt);
 }
 
-Result<std::map<std::string, std::string, std::less<>>> Admin::Parts::config(rd_kafka_ResourceType_t type,
-                                                                             const std::string& name, Millis longest) {
-  const std::string doing =
-      fmt::format("ask for the settings of {} {}", type == RD_KAFKA_RESOURCE_BROKER ? "broker" : "topic", name);
+void Admin::Parts::ask_config(rd_kafka_ResourceType_t type, const std::string& name, Millis longest,
+                              rd_kafka_queue_t* into) {
   rd_kafka_ConfigResource_t* resource = rd_kafka_ConfigResource_new(type, name.c_str());
   rd_kafka_AdminOptions_t* const options = rd_kafka_AdminOptions_new(client, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
   std::array<char, 256> why{};
   rd_kafka_AdminOptions_set_request_timeout(options, as_int(longest), why.data(), why.size());
-  const Queue queue(rd_kafka_queue_new(client));
-  rd_kafka_DescribeConfigs(client, &resource, 1, options, queue.get());
+  rd_kafka_DescribeConfigs(client, &resource, 1, options, into);
   rd_kafka_AdminOptions_destroy(options);
   rd_kafka_ConfigResource_destroy(resource);
+}
+
+namespace {
+
+/// An answer to ask_config(), and of whom: nobody where nothing is said but an error.
+struct Configured {
+  std::string name;
+  Config config;
+  rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
+};
+
+Configured configured(rd_kafka_event_t* event) {
+  Configured said;
+  said.error = rd_kafka_event_error(event);
+  std::size_t count = 0;
+  const auto* const result = rd_kafka_event_DescribeConfigs_result(event);
+  const auto* const resources = result ? rd_kafka_DescribeConfigs_result_resources(result, &count) : nullptr;
+  if (said.error || count == 0) return said;
+  said.name = rd_kafka_ConfigResource_name(resources[0]);
+  said.error = rd_kafka_ConfigResource_error(resources[0]);
+  std::size_t entries = 0;
+  const auto* const all = rd_kafka_ConfigResource_configs(resources[0], &entries);
+  for (std::size_t i = 0; i < entries; ++i) {
+    const char* const value = rd_kafka_ConfigEntry_value(all[i]);
+    said.config[rd_kafka_ConfigEntry_name(all[i])] = value ? value : "";
+  }
+  return said;
+}
+
+}  // namespace
+
+Result<Config> Admin::Parts::topic_config(const std::string& name, Millis longest) {
+  const Queue queue(rd_kafka_queue_new(client));
+  ask_config(RD_KAFKA_RESOURCE_TOPIC, name, longest, queue.get());
   const Event event(rd_kafka_queue_poll(queue.get(), as_int(longest)));
   rd_kafka_poll(client, 0);
-  if (!event) return fail(told.troubles.fault(doing, RD_KAFKA_RESP_ERR__TIMED_OUT));
-  if (const auto error = rd_kafka_event_error(event.get())) return fail(told.troubles.fault(doing, error));
-  std::size_t count = 0;
-  const auto* const resources =
-      rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(event.get()), &count);
-  std::map<std::string, std::string, std::less<>> config;
-  for (std::size_t i = 0; i < count; ++i) {
-    if (const auto error = rd_kafka_ConfigResource_error(resources[i])) return fail(told.troubles.fault(doing, error));
-    std::size_t entries = 0;
-    const auto* const all = rd_kafka_ConfigResource_configs(resources[i], &entries);
-    for (std::size_t j = 0; j < entries; ++j) {
-      const char* const value = rd_kafka_ConfigEntry_value(all[j]);
-      config[rd_kafka_ConfigEntry_name(all[j])] = value ? value : "";
-    }
-  }
-  return config;
+  auto said =
+      event ? configured(event.get()) : Configured{.name = {}, .config = {}, .error = RD_KAFKA_RESP_ERR__TIMED_OUT};
+  if (said.error) return fail(told.troubles.fault("ask for the settings of topic " + name, said.error));
+  return std::move(said.config);
 }
 
 Result<std::optional<Topic>> Admin::Parts::without_config(const std::string& name, Millis longest) {
@@ -140,26 +159,51 @@ Result<bool> Admin::has(const std::string& name, Millis longest) {
 Result<std::optional<Topic>> Admin::describe(const std::string& name, Millis longest) {
   auto topic = parts_->without_config(name, longest);
   if (!topic || !*topic) return topic;
-  auto config = parts_->config(RD_KAFKA_RESOURCE_TOPIC, name, longest);
+  auto config = parts_->topic_config(name, longest);
   if (!config) return fail(config.error());
   (*topic)->config = std::move(*config);
   return topic;
 }
 
-Result<std::map<std::string, std::string, std::less<>>> Admin::broker_config(Millis longest) {
+Result<std::map<std::string, Config>> Admin::broker_configs(Millis longest) {
+  constexpr Millis others_ms_max{1000};
   auto metadata = Metadata::ask(parts_->client, parts_->told.troubles, nullptr, longest);
   if (!metadata) return fail(metadata.error());
-  Fault last{FaultKind::unavailable, "the brokers name no broker"};
-  for (int i = 0; i < (*metadata)->broker_cnt; ++i) {
-    auto config = parts_->config(RD_KAFKA_RESOURCE_BROKER, std::to_string((*metadata)->brokers[i].id), longest);
-    if (config || !config.error().retryable()) return config;
-    last = config.error();  // one that only we do not reach must not stand for all
+  const int brokers = (*metadata)->broker_cnt;
+  if (brokers == 0) return fail(FaultKind::unavailable, "the brokers name no broker");
+  const Queue queue(rd_kafka_queue_new(parts_->client));
+  for (int i = 0; i < brokers; ++i) {
+    parts_->ask_config(RD_KAFKA_RESOURCE_BROKER, std::to_string((*metadata)->brokers[i].id), longest, queue.get());
   }
-  return fail(std::move(last));
+  const auto fault_of = [&](const std::string& broker, rd_kafka_resp_err_t error) {
+    const std::string whose = !broker.empty() ? "broker " + broker
+                              : brokers == 1  ? "broker " + std::to_string((*metadata)->brokers[0].id)
+                                              : "the brokers";
+    return parts_->told.troubles.fault("ask for the settings of " + whose, error);
+  };
+  std::map<std::string, Config> found;
+  std::optional<Fault> fault;
+  SystemClock clock;
+  const Uptime began = clock.uptime();
+  for (int answers = 0; answers < brokers; ++answers) {
+    const Uptime until = began + (found.empty() ? longest : std::min(others_ms_max, longest));
+    const Event event(rd_kafka_queue_poll(queue.get(), as_int(std::max(until - clock.uptime(), Millis(0)))));
+    rd_kafka_poll(parts_->client, 0);
+    if (!event) break;
+    auto said = configured(event.get());
+    if (!said.error) {
+      found.emplace(std::move(said.name), std::move(said.config));
+      continue;
+    }
+    fault = fault_of(said.name, said.error);
+    if (!fault->retryable()) return fail(*fault);  // what forbids it to us forbids it at all of them
+  }
+  if (!found.empty()) return found;
+  return fail(fault ? *fault : fault_of("", RD_KAFKA_RESP_ERR__TIMED_OUT));
 }
 
 Result<void> Admin::create(const std::string& name, std::uint32_t partitions, std::uint32_t replication,
-                           const std::map<std::string, std::string, std::less<>>& config, Millis longest) {
+                           const Config& config, Millis longest) {
   std::array<char, 512> why{};
   rd_kafka_NewTopic_t* topic = rd_kafka_NewTopic_new(name.c_str(), static_cast<int>(partitions),
                                                      static_cast<int>(replication), why.data(), why.size());

@@ -13,11 +13,13 @@
 
 namespace firstcome::kafka {
 
+using Config = std::map<std::string, std::string, std::less<>>;
+
 /// A topic as the brokers describe it.
 struct Topic {
   std::uint32_t partitions = 0;
   std::uint32_t replication = 0;  ///< of its partition with the fewest replicas
-  std::map<std::string, std::string, std::less<>> config;
+  Config config;
 };
 
 class Admin {
@@ -34,12 +36,13 @@ class Admin {
 
   Result<std::uint32_t> brokers(Millis longest);
 
-  /// The settings of the first broker that answers.
-  Result<std::map<std::string, std::string, std::less<>>> broker_config(Millis longest);
+  /// The settings of each broker, by its id. One that only we do not reach is left out, and waited for for a second at
+  /// most beside one that answers.
+  Result<std::map<std::string, Config>> broker_configs(Millis longest);
 
   /// misconfigured: it is there already, or the brokers do not let us.
   Result<void> create(const std::string& topic, std::uint32_t partitions, std::uint32_t replication,
-                      const std::map<std::string, std::string, std::less<>>& config, Millis longest);
+                      const Config& config, Millis longest);
 
  private:
   struct Parts;

@@ -59,6 +59,7 @@ void on_log(const rd_kafka_t*, int level, const char* facility, const char* text
 
 void Troubles::note(rd_kafka_resp_err_t error, std::string reason) {
   std::lock_guard lock(mutex_);
+  noted_ = SystemClock().uptime();
   error_ = error;
   reason_ = without_state(std::move(reason));
 }
@@ -67,7 +68,7 @@ Fault Troubles::fault(std::string_view doing, rd_kafka_resp_err_t error) const {
   std::lock_guard lock(mutex_);
   const bool timed_out = error == RD_KAFKA_RESP_ERR__TIMED_OUT || error == RD_KAFKA_RESP_ERR__TRANSPORT ||
                          error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
-  if (timed_out && error_ != RD_KAFKA_RESP_ERR_NO_ERROR)
+  if (timed_out && error_ != RD_KAFKA_RESP_ERR_NO_ERROR && SystemClock().uptime() - noted_ < lately)
     return {kind_of_connection(error_), fmt::format("{}: {}{}", doing, reason_, remedy(error_))};
   const FaultKind kind = kind_of(error);  // a message may be damaged: then the broker is the right one
   return {kind,

@@ -45,7 +45,10 @@ class Troubles {
   /// What nobody can read there is no damaged message.
   static FaultKind kind_of_connection(rd_kafka_resp_err_t error);
 
+  static constexpr Millis lately{30'000};  // librdkafka tries again, and says so, every 10 s at least
+
   mutable std::mutex mutex_;
+  Uptime noted_{};
   rd_kafka_resp_err_t error_ = RD_KAFKA_RESP_ERR_NO_ERROR;
   std::string reason_;
 };

@@ -88,7 +88,6 @@ Result<Consumer> Consumer::open(const Access& access, const std::string& topic) 
   auto client = client_of(RD_KAFKA_CONSUMER, std::move(*conf));
   if (!client) return fail(client.error());
   parts->client = *client;
-  rd_kafka_poll_set_consumer(parts->client);
   parts->queue.reset(rd_kafka_queue_get_consumer(parts->client));
   return Consumer(std::move(parts));
 }
@@ -139,6 +138,7 @@ Result<std::size_t> Consumer::Parts::take_one(rd_kafka_message_t& message,
 
 Result<std::size_t> Consumer::poll(Millis wait, std::size_t messages_max,
                                    const std::function<void(const Message&)>& take) {
+  rd_kafka_poll(parts_->client, 0);
   rd_kafka_message_t* const first = rd_kafka_consumer_poll(parts_->client, as_int(wait));
   if (!first) return 0;
   auto taken = parts_->take_one(*first, take);
@@ -170,6 +170,7 @@ std::int64_t Consumer::reached(std::uint32_t partition) const {
 }
 
 std::optional<Fault> Consumer::refusal() const { return parts_->refusal; }
+void Consumer::forget_refusal() { parts_->refusal.reset(); }
 
 Result<std::map<std::uint32_t, std::int64_t>> Consumer::ends(std::span<const std::uint32_t> partitions,
                                                              Millis longest) {
@@ -179,7 +180,9 @@ Result<std::map<std::uint32_t, std::int64_t>> Consumer::ends(std::span<const std
         RD_KAFKA_OFFSET_END;
   }
   const std::string doing = "ask where topic " + parts_->topic + " ends";
-  if (const auto error = rd_kafka_offsets_for_times(parts_->client, list.get(), as_int(longest))) {
+  const auto error = rd_kafka_offsets_for_times(parts_->client, list.get(), as_int(longest));
+  rd_kafka_poll(parts_->client, 0);  // what the callbacks have to say of it, though nobody may read meanwhile
+  if (error) {
     return fail(parts_->told.troubles.fault(doing, error));
   }
   std::map<std::uint32_t, std::int64_t> ends;
@@ -195,6 +198,7 @@ Result<std::int64_t> Consumer::begin(std::uint32_t partition, Millis longest) {
   std::int64_t low = 0, high = 0;
   const auto error = rd_kafka_query_watermark_offsets(
       parts_->client, parts_->topic.c_str(), static_cast<std::int32_t>(partition), &low, &high, as_int(longest));
+  rd_kafka_poll(parts_->client, 0);
   if (error) return fail(parts_->told.troubles.fault("ask where topic " + parts_->topic + " begins", error));
   return low;
 }

@@ -45,6 +45,7 @@ class Consumer {
 
   /// Why no messages come, if a broker refuses to give them. For the polling thread.
   std::optional<Fault> refusal() const;
+  void forget_refusal();
 
   /// Up to where a partition has been read, control records too: the offset behind the last one. For the polling
   /// thread.

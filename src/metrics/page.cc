@@ -3,6 +3,8 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
+
 namespace firstcome::metrics {
 
 struct Page::Families {
@@ -10,8 +12,9 @@ struct Page::Families {
 
   prometheus::ClientMetric& add(std::string_view name, std::string_view help, prometheus::MetricType type,
                                 const Labels& labels) {
-    if (all.empty() || all.back().name != name) all.push_back({std::string(name), std::string(help), type, {}});
-    auto& metric = all.back().metric.emplace_back();
+    auto found = std::ranges::find(all, name, &prometheus::MetricFamily::name);
+    if (found == all.end()) found = all.insert(all.end(), {std::string(name), std::string(help), type, {}});
+    auto& metric = found->metric.emplace_back();
     for (const auto& [key, value] : labels) metric.label.push_back({key, value});
     return metric;
   }

@@ -22,7 +22,7 @@ class Page {
   Page(const Page&) = delete;
   Page& operator=(const Page&) = delete;
 
-  /// Values of one name must follow one another.
+  /// Values of one name stand together on the page, wherever they come from.
   void counter(std::string_view name, std::string_view help, double value, const Labels& labels = {});
   void gauge(std::string_view name, std::string_view help, double value, const Labels& labels = {});
 

@@ -57,5 +57,32 @@ TEST(FoldChecks, an_early_closing_makes_them_differ) {
   EXPECT_NE(found.failures.find("campaign lunch: the folds differ in the end"), std::string::npos) << found.failures;
 }
 
+TEST(FoldChecks, processes_that_stand_elsewhere_are_named) {
+  const auto journal = scene::journal();
+  Folds before;
+  before.apply(std::span(journal).first(9));
+  const Mark at_9 = before.standings().mark(0);
+  Chain other = at_9.chains;
+  other[0] ^= 1;
+  const std::uint64_t number = chain_number(at_9.chains);
+  const Position end = journal.size();
+  Folds folds;
+  folds.hold_against({{.who = "right", .position = 9, .chains = at_9.chains},
+                      {.who = "right too", .position = 9, .chains = {}, .number = number},
+                      {.who = "split", .position = 9, .chains = other},
+                      {.who = "split too", .position = 9, .chains = {}, .number = number + 1},
+                      {.who = "late", .position = 8, .chains = at_9.chains},
+                      {.who = "ahead", .position = end + 1, .chains = at_9.chains},
+                      {.who = "in no partition", .partition = 1, .position = 9, .chains = at_9.chains}});
+  folds.apply(journal);
+  const Check check = folds.check_claimed();
+  EXPECT_EQ(check.checked, 7U);
+  const std::string of_9 = " has other standings than the journal at position 9 of partition 0";
+  EXPECT_EQ(check.failures,
+            (Names{"late has other standings than the journal at position 8 of partition 0", "split" + of_9,
+                   "split too" + of_9, "ahead stands at position 16 of partition 0, where the journal has no entry",
+                   "in no partition stands at position 9 of partition 1, where the journal has no entry"}));
+}
+
 }  // namespace
 }  // namespace firstcome::verify

@@ -1,6 +1,9 @@
 // Runs the journal's contract on the Kafka adapter: on one broker and on three of `./x servers up --cluster`; what
-// kills the broker, stops it or damages its files, on one of its own.
+// kills the brokers, stops them or damages their files, on one and on three of its own. What a kill -9 cannot show is
+// declared, and shown.
 #include <cstdlib>
+#include <map>
+#include <ranges>
 
 #include "journal/kafka_journal.h"
 #include "journal_contract.h"
@@ -9,22 +12,71 @@
 namespace firstcome {
 namespace {
 
+/// How the host is less than the contract's words.
+struct Deviations {
+  /// Power off takes what the kernel has not written yet; a test has no power switch. So three brokers that never ask
+  /// for an fsync, and are killed at once, lose nothing here. One broker has flush.messages=1, which check_topic() sees
+  /// to; three are as strong as it is unlikely that all lose their power at once.
+  static constexpr bool crash_keeps_what_the_kernel_holds = true;
+  /// The room is the brokers' own affair: without any they end, and those that are away stand for it.
+  static constexpr bool full_is_away = true;
+};
+
+/// Brokers of this test alone, which may be killed.
+class OwnBrokers {
+ public:
+  explicit OwnBrokers(int count) {
+    brokers_.push_back(std::make_unique<KafkaBroker>());
+    for (int id = 2; id <= count; ++id) {
+      brokers_.push_back(
+          std::make_unique<KafkaBroker>(*brokers_[0], KafkaBroker::Config{{"node.id", std::to_string(id)}}));
+    }
+  }
+
+  std::string addresses() const {
+    std::string all;
+    for (const auto& one : brokers_) all += (all.empty() ? "" : ",") + one->address();
+    return all;
+  }
+
+  void kill() {
+    for (const auto& one : brokers_) one->kill();
+  }
+  void start() {
+    for (const auto& one : brokers_) one->launch();
+    for (const auto& one : brokers_) one->await();
+  }
+  std::size_t count() const { return brokers_.size(); }
+  /// The first one leads the others.
+  void stop() {
+    for (const auto& one : std::views::reverse(brokers_)) one->stop();
+  }
+  void damage(const std::string& topic, std::string_view text) {
+    for (const auto& one : brokers_) one->damage(topic, text);
+  }
+
+ private:
+  std::vector<std::unique_ptr<KafkaBroker>> brokers_;
+};
+
 /// A topic of its own.
 class KafkaHost final : public JournalHost {
  public:
-  explicit KafkaHost(const std::string& brokers, KafkaBroker* own = nullptr)
+  /// `own`: brokers that may be killed.
+  explicit KafkaHost(const std::string& brokers, OwnBrokers* own = nullptr)
       : own_(own),
         place_{.access = {.brokers = brokers, .options = {}, .password = {}},
                .topic = "contract-" + std::to_string(random_.next())} {
     const auto made = make_topic(place_, {}, random_);
     why_ = made ? "" : made.error().what;
   }
+  explicit KafkaHost(OwnBrokers& own) : KafkaHost(own.addresses(), &own) {}
+  ~KafkaHost() override { start_again(); }
   const std::string& why() const { return why_; }
 
   Result<std::unique_ptr<Journal>> open(std::size_t append_entries_max) override {
-    if (own_ && is_down_) own_->start();
-    is_down_ = false;
-    // A broker that has just started answers before it leads: a supervisor starts us again.
+    start_again();
+    // Brokers that have just started answer before they lead: a supervisor starts us again.
     for (const Uptime until = clock_.uptime() + wait_max();;) {
       auto opened = KafkaJournal::open(
           {.place = place_, .clock = clock_, .random = random_, .append_entries_max = append_entries_max});
@@ -33,21 +85,20 @@ class KafkaHost final : public JournalHost {
     }
   }
 
-  /// Deviation: the broker is killed, but the machine's page cache survives. That it asks for an fsync before it
-  /// answers is what check_topic() sees to.
   void crash() override {
     own_->kill();
     is_down_ = true;
   }
 
-  std::uint64_t crashes() const override { return 3; }  // a broker takes seconds to come back
+  std::uint64_t crashes() const override { return own_->count() == 1 ? 3 : 2; }  // they take seconds to come back
 
-  /// A broker that is away takes nothing, and its room is its own affair.
   void fill(bool full) override {
+    static_assert(Deviations::full_is_away);
     if (full) {
       own_->stop();
+      is_down_ = true;
     } else {
-      own_->start();
+      start_again();
     }
   }
 
@@ -61,7 +112,11 @@ class KafkaHost final : public JournalHost {
   Millis wait_max() const override { return std::chrono::seconds(30); }
 
  private:
-  KafkaBroker* const own_;
+  void start_again() {
+    if (std::exchange(is_down_, false)) own_->start();
+  }
+
+  OwnBrokers* const own_;
   bool is_down_ = false;
   SystemClock clock_;
   SystemRandom random_;
@@ -69,42 +124,46 @@ class KafkaHost final : public JournalHost {
   std::string why_;
 };
 
-bool breaks_the_broker(const Clause<JournalHost>& clause) {
+bool breaks_the_brokers(const Clause<JournalHost>& clause) {
   return clause.label == "Durable" || clause.label == "Told" || clause.label == "Fails";
 }
 
-void holds_at(const char* variable, const Clause<JournalHost>& clause) {
-  const char* const brokers = std::getenv(variable);
-  ASSERT_TRUE(brokers) << "no " << variable << " (tools/x/servers.sh says where): ./x servers up --cluster";
-  KafkaHost host(brokers);
-  ASSERT_EQ(host.why(), "");
-  EXPECT_TRUE(clause.holds(host)) << clause.sentence;
+/// One cluster for all clauses that kill it.
+OwnBrokers& own_brokers(int count) {
+  static std::map<int, OwnBrokers> all;
+  return all.try_emplace(count, count).first->second;
+}
+
+testing::AssertionResult holds_at(KafkaHost& host, const Clause<JournalHost>& clause) {
+  if (!host.why().empty()) return testing::AssertionFailure() << host.why();
+  const auto held = clause.holds(host);
+  return held ? held : testing::AssertionFailure() << clause.sentence << ": " << held.message();
+}
+
+testing::AssertionResult holds(int brokers, const char* variable, const Clause<JournalHost>& clause) {
+  if (breaks_the_brokers(clause)) {
+    KafkaHost host(own_brokers(brokers));
+    return holds_at(host, clause);
+  }
+  const char* const shared = std::getenv(variable);
+  if (!shared) {
+    return testing::AssertionFailure() << "no " << variable
+                                       << " (tools/x/servers.sh says where): ./x servers up --cluster";
+  }
+  KafkaHost host(shared);
+  return holds_at(host, clause);
 }
 
 class KafkaJournalContract : public testing::TestWithParam<Clause<JournalHost>> {};
 
-TEST_P(KafkaJournalContract, holds_on_one_broker) {
-  if (!breaks_the_broker(GetParam())) return holds_at("TEST_KAFKA", GetParam());
-  KafkaBroker broker;
-  KafkaHost host(broker.address(), &broker);
-  ASSERT_EQ(host.why(), "");
-  EXPECT_TRUE(GetParam().holds(host)) << GetParam().sentence;
+TEST_P(KafkaJournalContract, holds_on_one_broker) { EXPECT_TRUE(holds(1, "TEST_KAFKA", GetParam())); }
+TEST_P(KafkaJournalContract, holds_on_three_brokers) {
+  const auto held = holds(3, "TEST_KAFKA_CLUSTER", GetParam());
+  const bool is_durable = GetParam().label == "Durable";  // no fsync is asked for, and all three are killed at once
+  EXPECT_EQ(static_cast<bool>(held), !is_durable || Deviations::crash_keeps_what_the_kernel_holds) << held.message();
 }
 
 INSTANTIATE_TEST_SUITE_P(, KafkaJournalContract, testing::ValuesIn(journal_contract()),
-                         [](const auto& info) { return info.param.label; });
-
-class KafkaJournalContractOfThree : public testing::TestWithParam<Clause<JournalHost>> {};
-
-TEST_P(KafkaJournalContractOfThree, holds_on_three_brokers) { holds_at("TEST_KAFKA_CLUSTER", GetParam()); }
-
-std::vector<Clause<JournalHost>> of_three() {
-  auto all = journal_contract();
-  std::erase_if(all, breaks_the_broker);  // that is what `./x fault` does to three of them
-  return all;
-}
-
-INSTANTIATE_TEST_SUITE_P(, KafkaJournalContractOfThree, testing::ValuesIn(of_three()),
                          [](const auto& info) { return info.param.label; });
 
 }  // namespace

@@ -3,59 +3,28 @@
 within 10 s, which says what is wrong, where, and what to do. What only a person can mend ends the process, or is a reason of
 /readyz where it goes on without; what may come back by itself is waited for, with /readyz 503. No secret in any of it."""
 
-import os
+import contextlib
 import re
 import socket
 import struct
 import subprocess
 import tempfile
 import threading
-import time
 import unittest
 
 import server
 import wire
+from real_servers import (DATABASE, KAFKA, KAFKA_SECURE, MARIADB, NAME, REDIS, REDIS_TLS, TLS, drop, journal, make, must, redis,
+                          sql, store)
 
 SAID_S_MAX = 10
 SECRET, WRONG = "known to the tests", "a-secret-that-is-wrong"
-KAFKA, KAFKA_SECURE, MARIADB, REDIS, REDIS_TLS, TLS = (
-    os.environ[name] for name in
-    ("TEST_KAFKA", "TEST_KAFKA_SECURE", "TEST_MARIADB", "TEST_REDIS", "TEST_REDIS_TLS", "TEST_TLS"))
-NAME = f"firstcome-mistakes-{os.getpid()}-{int(time.time())}"
-DATABASE = NAME.replace("-", "_")
 
 
 def free_port():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return free.getsockname()[1]
-
-
-def must(*arguments, **more):
-    ran = server.run(*arguments, **more)
-    assert ran.returncode == 0, ran.stderr
-    return ran.stdout
-
-
-def sql(text, database=DATABASE):
-    host, port = MARIADB.split(":")
-    ran = subprocess.run(["mariadb", "--no-defaults", f"-h{host}", f"-P{port}", "-uroot", "-N", "-B", "-e", text, database],
-                         capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
-    assert ran.returncode == 0, ran.stderr
-    return ran.stdout
-
-
-def redis(*words):
-    host, port = REDIS.split(":")
-    return subprocess.run(["redis-cli", "-h", host, "-p", port, *words], capture_output=True, text=True, check=True).stdout
-
-
-def journal(topic=NAME, brokers=KAFKA):
-    return f"kafka://{brokers}/{topic}"
-
-
-def store(user="root", at=MARIADB, database=DATABASE):
-    return f"mysql://{user}@{at}/{database}"
 
 
 def secure(authority="ca.pem", user="firstcome"):
@@ -106,20 +75,20 @@ class Mistakes(unittest.TestCase):
             cls.password[name] = f"{cls.made.name}/{name}"
             with open(cls.password[name], "w", encoding="utf-8") as file:
                 file.write(text + "\n")
-        sql(f"create database {DATABASE}", "mysql")
+        make()
         sql(f"create user '{DATABASE[-32:]}'@'%' identified by '{SECRET}'; grant all on {DATABASE}.* to '{DATABASE[-32:]}'@'%'")
-        must("topic", "create", "--journal", journal())
-        must("store", "migrate", "--store", store())
 
     @classmethod
     def tearDownClass(cls):
-        sql(f"drop database {DATABASE}; drop user '{DATABASE[-32:]}'@'%'")
+        sql(f"drop user '{DATABASE[-32:]}'@'%'")
+        drop()
         cls.made.cleanup()
 
     # What a process says and does.
 
-    def says(self, options, pattern, ready_reason=True, ends=None):
-        """One line in time. `ends`: and the exit code; `ready_reason`: and /readyz says the same, and no line that it is ready."""
+    @contextlib.contextmanager
+    def running(self, options):
+        """The process, the port of its operators, and the lines that it says; none of them has a secret."""
         port = free_port()
         command = [server.FIRSTCOME, "serve", *options, "--admin-listen", f"127.0.0.1:{port}"]
         if "issuer" not in options:
@@ -130,30 +99,42 @@ class Mistakes(unittest.TestCase):
         reader = threading.Thread(target=lambda: lines.extend(iter(process.stdout.readline, "")), daemon=True)
         reader.start()
         try:
-            try:
-                said = server.wait_for(f"a line like {pattern}",
-                                       lambda: [line for line in list(lines) if re.search(pattern, line)], SAID_S_MAX)
-            except AssertionError as late:
-                raise AssertionError(f"{late}; it says {lines}") from None
-            self.assertEqual(len(said), 1, said)
-            if ends is not None:
-                self.assertEqual(process.wait(5), ends)
-            elif ready_reason:
-                def reason():
-                    answer = wire.request(port, "GET", "/readyz?verbose", admin=True)
-                    return answer.status == 503 and re.search(pattern, answer.text())
-                server.wait_for(f"/readyz is 503 and says {pattern}", reason, SAID_S_MAX)
-            return said[0]
+            yield process, port, lines
         finally:
             process.terminate()
             process.wait(30)
             reader.join()
             process.stdout.close()
-            everything = "".join(lines)
-            if ready_reason:
-                self.assertNotIn("is ready", everything)
             for secret in (SECRET, WRONG):
-                self.assertNotIn(secret, everything)
+                self.assertNotIn(secret, "".join(lines))
+
+    def await_line(self, lines, pattern):
+        """It is said once, in time."""
+        try:
+            said = server.wait_for(f"a line like {pattern}",
+                                   lambda: [line for line in list(lines) if re.search(pattern, line)], SAID_S_MAX)
+        except AssertionError as late:
+            raise AssertionError(f"{late}; it says {lines}") from None
+        self.assertEqual(len(said), 1, said)
+        return said[0]
+
+    def await_reason(self, port, pattern):
+        def reason():
+            answer = wire.request(port, "GET", "/readyz?verbose", admin=True)
+            return answer.status == 503 and re.search(pattern, answer.text())
+        server.wait_for(f"/readyz is 503 and says {pattern}", reason, SAID_S_MAX)
+
+    def says(self, options, pattern, ready_reason=True, ends=None):
+        """One line in time. `ends`: and the exit code; `ready_reason`: and /readyz says the same, and no line that it is ready."""
+        with self.running(options) as (process, port, lines):
+            said = self.await_line(lines, pattern)
+            if ends is not None:
+                self.assertEqual(process.wait(5), ends)
+            elif ready_reason:
+                self.await_reason(port, pattern)
+        if ready_reason:
+            self.assertNotIn("is ready", "".join(lines))
+        return said
 
     def api(self, *more, topic=None):
         return ["--role", "api", "--journal", topic or journal(), "--gate", "none", *more]
@@ -254,6 +235,11 @@ class Mistakes(unittest.TestCase):
             server.wait_for("claims win again", wins, 30)
             server.wait_for("/readyz is 200 again", lambda: api.get("/readyz").status == 200, 30)
             self.assertEqual(api.text().count(refused), 2, api.text())
+            forbid("READ")  # and nobody claims
+            server.wait_for("/readyz is 503 and says why", lambda: "read topic" in reasons(), 30)
+            allow(topic, "READ")
+            server.wait_for("/readyz is 200, though nothing came to be read", lambda: api.get("/readyz").status == 200, 30)
+            self.assertTrue(wins())
 
     def test_topic_that_is_not_there(self):
         self.says(self.api(topic=journal("nothing-of-that-name")),
@@ -277,8 +263,16 @@ class Mistakes(unittest.TestCase):
         with server.Server("--role", "api", "--journal", journal(topic), "--gate", "none", "--admin-listen",
                            f"127.0.0.1:{port}") as api:
             api.admin_port = port
-            metrics = api.admin("GET", "/metrics").text()
-            self.assertIn("\nfirstcome_journal_skipped_total 1\n", metrics)
+            def skipped():
+                return int(re.search(r"^firstcome_journal_skipped_total (\d+)$", api.admin("GET", "/metrics").text(), re.M)[1])
+
+            said = rf"no entries of a journal: skipped\. Who else writes there\?.* messages=1 last=.topic {topic} \[0\], position 2"
+            self.assertEqual(skipped(), 1)
+            self.assertEqual(len(re.findall(said, api.text())), 1, api.text())
+            subprocess.run(produce, input="another one", text=True, check=True)
+            server.wait_for("it is counted, though nothing of ours follows", lambda: skipped() == 2)
+            server.wait_for("and it was read", lambda: "\nfirstcome_journal_lag_entries 0\n" in api.admin("GET", "/metrics").text())
+            self.assertEqual(api.text().count("no entries of a journal"), 1, "not for each of them")
 
     # The store.
 
@@ -327,6 +321,33 @@ class Mistakes(unittest.TestCase):
         ran = server.run("verify", "--journal", journal(other), "--store", store())
         self.assertEqual((ran.returncode, ran.stdout), (2, ""), ran)
         self.assertRegex(ran.stderr, "belongs to journal [0-9a-f]{32}, not to [0-9a-f]{32}.*name the two of one installation")
+
+    def test_store_that_is_wrong_later(self):
+        user = DATABASE[-32:]
+
+        def end_connections():
+            for number in sql(f"select id from information_schema.processlist where user = '{user}'", "mysql").split():
+                sql(f"kill {number}", "mysql")
+
+        def has_password(password):
+            sql(f"alter user '{user}'@'%' identified by '{password}'", "mysql")
+
+        def is_ready():
+            return wire.request(port, "GET", "/readyz", admin=True).status == 200
+
+        self.addCleanup(has_password, SECRET)
+        with self.running(self.issuer(store(user), "--store-password-file", self.password["right"])) as (_, port, lines):
+            server.wait_for("/readyz is 200", is_ready)
+            has_password(SECRET + " no more")
+            end_connections()
+            self.await_line(lines, rf"the store fails.*{MARIADB}.*denied.*--store-password-file")
+            self.await_reason(port, rf"the store: .*{MARIADB}.*denied.*--store-password-file")
+            has_password(SECRET)
+            server.wait_for("/readyz is 200 again", is_ready)
+            sql("rename table issuer to issuer_of_before")
+            self.await_reason(port, "the store: .*issuer.*firstcome store migrate")
+            sql("rename table issuer_of_before to issuer")
+            server.wait_for("/readyz is 200 again", is_ready)
 
     def test_verify_without_a_store(self):
         ran = server.run("verify", "--journal", journal())

@@ -54,6 +54,7 @@ class Server:
             config = self.folder / "firstcome.toml"
             config.write_text(settings)
             self.options += ["--config", str(config)]
+        self.serves = "issuer" not in self.options  # users; an issuer has operators only
         self.is_ready = is_ready  # soon after it has said where it listens
         self.process, self.lines, self.port, self.admin_port = None, [], None, None
 
@@ -91,7 +92,7 @@ class Server:
             self.reader.join()
             raise AssertionError(f"the server ended with {self.process.returncode}:\n{self.text()}")
         if self.is_ready:
-            wait_for("/readyz is 200", lambda: self.get("/readyz").status == 200)
+            wait_for("/readyz is 200", lambda: self.admin("GET", "/readyz").status == 200)
         return self
 
     def _limit(self):
@@ -105,8 +106,8 @@ class Server:
                 # "listens on http://127.0.0.1:8080", then the admin one
                 ports = re.findall(r"http://(?:127\.0\.0\.1|\[::1\]):(\d+)", "\n".join(self.lines))
                 distinct = list(dict.fromkeys(ports))
-                if len(distinct) >= 2:
-                    self.port, self.admin_port = int(distinct[0]), int(distinct[1])
+                if len(distinct) >= (2 if self.serves else 1):
+                    self.port, self.admin_port = int(distinct[0]), int(distinct[-1])
 
     def text(self):
         return "\n".join(self.lines)

@@ -179,6 +179,19 @@ class Commands(unittest.TestCase):
         lines = self.fine("config", "print").splitlines()
         self.assertEqual(len({line.index(line.split(maxsplit=1)[1]) for line in lines}), 1)
 
+    def test_secrets_are_not_printed(self):
+        with tempfile.NamedTemporaryFile("w") as token:
+            token.write("s3cret-in-a-file-s3cret\n")
+            token.flush()
+            names = re.findall(r"^(\w+(?:token|password)) ", self.fine("config", "print"), re.M)
+            self.assertLessEqual({"admin_token", "gate_password", "journal_password", "store_password"}, set(names))
+            given = {f"FIRSTCOME_{name.upper()}": f"s3cret-{name}-s3cret" for name in names if name != "admin_token"}
+            for more in ([], ["--json"]):
+                printed = run("config", "print", *more, "--admin-token-file", token.name, environment=given)
+                self.assertEqual((printed.returncode, printed.stderr), (0, ""), printed)
+                self.assertNotIn("s3cret", printed.stdout)
+                self.assertEqual(printed.stdout.count("(set)"), len(names), printed.stdout)
+
     def test_a_list_of_coupons_that_is_not_all_of_them_says_so(self):
         self.server.create("slow", 5, issue_rate=0.001)
         for user in ("alice", "bob"):

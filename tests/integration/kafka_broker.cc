@@ -98,10 +98,13 @@ std::string KafkaBroker::address() const { return fmt::format("127.0.0.1:{}", po
 
 void KafkaBroker::stop() { process_.end(SIGTERM); }
 
-void KafkaBroker::start() {
+void KafkaBroker::launch() {
   process_.start({"java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", jars(), "kafka.Kafka",
                   folder_ + "/server.properties"},
                  folder_ + "/log");
+}
+
+void KafkaBroker::await() {
   auto admin = kafka::Admin::open({.brokers = address(), .options = {}, .password = {}}).value();
   constexpr int tries_max = 60;
   for (int tries = 0; !admin.brokers(Millis(1000)); ++tries) {
@@ -173,12 +176,24 @@ Result<void> delete_topic(const KafkaPlace& place) {
   });
 }
 
-Result<void> set_config(const KafkaPlace& place, const std::map<std::string, std::string, std::less<>>& config) {
+Result<void> set_config(const KafkaPlace& place, const kafka::Config& config) {
   return as_operator(place, [&](rd_kafka_t* client, rd_kafka_queue_t* queue) {
     rd_kafka_ConfigResource_t* topic = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, place.topic.c_str());
     for (const auto& [key, value] : config) rd_kafka_ConfigResource_set_config(topic, key.c_str(), value.c_str());
     rd_kafka_AlterConfigs(client, &topic, 1, nullptr, queue);
     rd_kafka_ConfigResource_destroy(topic);
+  });
+}
+
+Result<void> delete_records(const KafkaPlace& place, std::uint32_t partition, std::int64_t offset) {
+  return as_operator(place, [&](rd_kafka_t* client, rd_kafka_queue_t* queue) {
+    rd_kafka_topic_partition_list_t* const where = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(where, place.topic.c_str(), static_cast<std::int32_t>(partition))->offset =
+        offset;
+    rd_kafka_DeleteRecords_t* records = rd_kafka_DeleteRecords_new(where);
+    rd_kafka_DeleteRecords(client, &records, 1, nullptr, queue);
+    rd_kafka_DeleteRecords_destroy(records);
+    rd_kafka_topic_partition_list_destroy(where);
   });
 }
 

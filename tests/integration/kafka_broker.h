@@ -29,8 +29,13 @@ class KafkaBroker {
   std::string address() const;  ///< 127.0.0.1:PORT
 
   void kill() { process_.kill(); }
-  void stop();   ///< as an operator does
-  void start();  ///< until it answers
+  void stop();    ///< as an operator does
+  void start() {  ///< until it answers
+    launch();
+    await();
+  }
+  void launch();
+  void await();
 
   /// Changes a byte of the record that holds `text`, and makes the checksum of its batch right again: what a bad
   /// program does, and a bad disk does not. Of a broker that is stopped.
@@ -47,6 +52,9 @@ class KafkaBroker {
 /// What an operator does to a topic with Kafka's own tools.
 Result<void> add_partitions(const KafkaPlace& place, std::size_t partitions);
 Result<void> delete_topic(const KafkaPlace& place);
-Result<void> set_config(const KafkaPlace& place, const std::map<std::string, std::string, std::less<>>& config);
+Result<void> set_config(const KafkaPlace& place, const kafka::Config& config);
+
+/// The first `offset` messages of a partition are gone.
+Result<void> delete_records(const KafkaPlace& place, std::uint32_t partition, std::int64_t offset);
 
 }  // namespace firstcome

@@ -21,7 +21,7 @@ namespace firstcome {
 namespace {
 
 using namespace std::chrono_literals;
-using Config = std::map<std::string, std::string, std::less<>>;
+using kafka::Config;
 
 constexpr Millis answer_max{20'000};
 
@@ -203,9 +203,82 @@ TEST_F(KafkaJournalTest, a_broker_that_only_we_do_not_reach_does_not_stand_for_a
   at(broker.address());
   auto asking = admin();
   ASSERT_TRUE(follower_.wait_until([&] { return asking.brokers(answer_max) == 2; }));
-  const auto answer = asking.broker_config(answer_max);
+  const auto began = std::chrono::steady_clock::now();
+  const auto answer = asking.broker_configs(answer_max);
   ASSERT_TRUE(answer) << answer.error().what;
-  EXPECT_EQ(answer->at("node.id"), "1");
+  ASSERT_EQ(answer->size(), 1U);
+  EXPECT_EQ(answer->at("1").at("node.id"), "1");
+  EXPECT_LT(std::chrono::steady_clock::now() - began, answer_max / 2) << "the other one is not waited for";
+}
+
+TEST_F(KafkaJournalTest, each_broker_must_be_fit) {
+  const char* const three = std::getenv("TEST_KAFKA_CLUSTER");
+  ASSERT_TRUE(three);
+  at(three);
+  const auto answer = admin().broker_configs(answer_max);
+  ASSERT_TRUE(answer) << answer.error().what;
+  ASSERT_EQ(answer->size(), 3U);
+  for (const auto& [id, config] : *answer) EXPECT_TRUE(check_broker(id, config)) << id;
+  Config older = answer->begin()->second;
+  older.erase("telemetry.max.bytes");
+  const auto refused = check_broker("2", older);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, FaultKind::misconfigured);
+  EXPECT_NE(refused.error().what.find("broker 2 is older than Kafka 3.7"), std::string::npos) << refused.error().what;
+
+  KafkaBroker fit;
+  KafkaBroker unfit(fit, {{"node.id", "2"}, {"auto.create.topics.enable", "true"}});
+  at(fit.address());
+  auto asking = admin();
+  ASSERT_TRUE(follower_.wait_until([&] { return asking.brokers(answer_max) == 2; }));
+  ASSERT_TRUE(asking.create(place_.topic, 1, 1, config(), answer_max));
+  const auto opened = open();
+  ASSERT_FALSE(opened);
+  EXPECT_NE(opened.error().what.find("broker 2 makes topics by itself"), std::string::npos) << opened.error().what;
+}
+
+TEST_F(KafkaJournalTest, each_campaign_stands_in_its_partition) {
+  constexpr std::uint32_t partitions = 3, tickets = 60;
+  make_and_open(partitions);
+  const auto campaign_of_number = [](std::uint32_t number) { return "campaign-" + std::to_string(number % 12); };
+  for (std::uint32_t number = 0; number < tickets; ++number) {
+    auto one = ticket(number);
+    one.campaign = campaign_of_number(number);
+    ASSERT_TRUE(journal_->append(one, {}));
+  }
+  ASSERT_TRUE(follower_.wait_for_entries(partitions + tickets));
+  std::map<std::uint32_t, Position> ends;
+  std::map<std::string, std::vector<std::string>> users;
+  for (const Shown& shown : follower_.entries()) {
+    EXPECT_EQ(shown.position, ++ends[shown.partition]) << "of its partition";
+    const auto* const one = std::get_if<Ticket>(&shown.entry);
+    if (!one) continue;
+    EXPECT_EQ(shown.partition, partition_of(one->campaign.view(), partitions)) << one->campaign.view();
+    users[one->campaign.str()].push_back(one->user.str());
+  }
+  EXPECT_EQ(ends.size(), partitions) << "each has some";
+  for (std::uint32_t number = 0; number < 12; ++number) {
+    std::vector<std::string> appended;
+    for (std::uint32_t i = number; i < tickets; i += 12) appended.push_back("user-" + std::to_string(i));
+    EXPECT_EQ(users[campaign_of_number(number)], appended) << "in the order of their appends";
+  }
+}
+
+TEST_F(KafkaJournalTest, a_beginning_that_was_deleted_ends_the_node) {
+  make_and_open(3);
+  ASSERT_TRUE(journal_->append(ticket(1), {}));
+  ASSERT_TRUE(follower_.wait_for_entries(4));
+  const std::uint32_t other = (partition_of("lunch", 3) + 1) % 3;
+  ASSERT_TRUE(delete_records(place_, other, 1));
+  ASSERT_TRUE(follower_.wait_until([&] { return lost().has_value(); }));
+  EXPECT_EQ(lost()->kind, FaultKind::corrupt);
+  EXPECT_NE(lost()->what.find(place_.topic + " [" + std::to_string(other) +
+                              "], position 1: the beginning of the partition has been deleted"),
+            std::string::npos)
+      << lost()->what;
+  const auto again = open();
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().kind, FaultKind::corrupt) << again.error().what;
 }
 
 TEST_F(KafkaJournalTest, an_address_where_nobody_is_can_be_tried_again) {
