@@ -9,6 +9,7 @@ import proof
 from process import Broken
 
 PAUSE_S = 2.5
+TRIES = 3  # a machine that stands still for a second is felt, too
 COUNTERS = (felt.by_users, felt.by_gate, felt.by_store, felt.by_issuer)
 RANK = 777
 PROGRESS = "progress is ahead"

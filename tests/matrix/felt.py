@@ -3,7 +3,7 @@ begins, what is called at the end for a number; where nothing happens all of the
 
 CUT_S = 3  # how long a user waits for an answer (scene.py)
 SLOW_S = 1
-SLOW_MIN = 10  # a loaded machine makes a few users wait, without any fault
+SLOW_MIN, BYPASSED_MIN = 10, 100  # a loaded machine makes a few users wait, and pass a gate by, without any fault
 OWED_S = 1
 GATE = ("firstcome_gate_bypasses_total", "firstcome_gate_faults_total")
 STORE = ("firstcome_store_faults_total", "firstcome_store_repeats_total", "firstcome_store_connections_lost_total")
@@ -42,7 +42,8 @@ def more_of(scene, names):
 
 def by_gate(scene):
     """Claims that went on without the gate, and servers of it that went away."""
-    return more_of(scene, GATE)
+    more = more_of(scene, GATE)
+    return lambda: count if (count := more()) >= BYPASSED_MIN else 0
 
 
 def by_store(scene):

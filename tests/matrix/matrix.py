@@ -74,6 +74,17 @@ def run_cell(program, servers, folder, name, fault):
         scene.close()
 
 
+def run_tries(program, servers, folder, name):
+    times = control.TRIES if name in control.CELLS else 1
+    for time_ in range(1, times + 1):
+        try:
+            return run_cell(program, servers, f"{folder}/{time_}", name, CELLS[name])
+        except Broken as error:
+            if time_ == times:
+                raise
+            print(f"{name:32} again   {error}", flush=True)
+
+
 def parse():
     parser = argparse.ArgumentParser(prog="./x fault", description=__doc__.split("\n\n")[0])
     parser.add_argument("--runs", type=int, default=1, help="run every cell so often (1)")
@@ -113,7 +124,7 @@ def main():
         for number, name in enumerate(order):
             began = time.monotonic()
             try:
-                count = run_cell(program, servers, f"{folder}/{number}", name, CELLS[name])
+                count = run_tries(program, servers, f"{folder}/{number}", name)
                 felt[name] += count
                 print(f"{name:32} exact   felt {count:>7.0f}   {time.monotonic() - began:5.1f} s", flush=True)
                 if not options.keep:
