@@ -119,10 +119,10 @@ bool KafkaJournal::step(Millis wait) {
 /// While the topic may be another one than it was, nothing is read from it.
 bool KafkaJournal::is_trusted(Millis wait) {
   std::unique_lock lock(watch_mutex_);
+  // Who refused to give messages says so once, and may have none to give when he does no more: only a check tells.
+  is_refused_ = is_refused_ || (!refusal_ && reader_.refusal());
   refusal_ = reader_.refusal();
-  // What refused to give messages may have none to give when it does no more: only a check tells.
-  if (refusal_) is_suspicious_ = true;
-  if (!trusts_.wait_for(lock, wait, [this] { return !is_suspicious_; })) return false;
+  if (!trusts_.wait_for(lock, wait, [this] { return !is_suspicious_ && !is_refused_; })) return false;
   if (refusal_) reader_.forget_refusal();
   refusal_.reset();
   return true;
@@ -248,7 +248,7 @@ bool KafkaJournal::check() {
   if (is_fit) {
     trouble_.reset();
   } else if (fits.error().retryable()) {
-    is_fit = !is_suspicious_;  // who does not say it again was as it must be a minute ago
+    is_fit = !is_suspicious_ && !is_refused_;  // who does not say it again was as it must be a minute ago
   } else {
     if (fits.error().kind == FaultKind::corrupt) loss_ = fits.error();
     trouble_ = fits.error();
@@ -269,7 +269,8 @@ void KafkaJournal::watch() {
     watch_wakes_.wait_for(lock, look_every, [this] { return !watching_; });
     if (!watching_) return;
     const KafkaReader::Ends read_before = read_;
-    const bool was_suspicious = is_suspicious_;
+    const bool was_refused = is_refused_;
+    const bool was_suspicious = is_suspicious_ || was_refused;
     lock.unlock();
     Time asked = options_.clock.now();
     auto ends = ask_ends();
@@ -282,6 +283,7 @@ void KafkaJournal::watch() {
     }
     lock.lock();
     is_suspicious_ = !ends || !fits;
+    if (was_refused && !is_suspicious_) is_refused_ = false;
     trusts_.notify_all();
     away_ = ends ? std::nullopt : std::optional(ends.error());
     if (ends) looked_at_ = options_.clock.uptime();

@@ -128,6 +128,7 @@ class KafkaJournal final : public Journal {
   std::optional<Fault> refusal_;         // of brokers that give us no messages
   std::optional<Fault> away_;            // of brokers that did not say where the topic ends, when asked last
   bool is_suspicious_ = false;  // the brokers were away, or something is wrong: checked before anything is read
+  bool is_refused_ = false;     // a broker gave us no messages, and no check has passed since
   std::condition_variable trusts_;
   bool watching_ = false;
   Uptime looked_at_{};
