@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import subprocess
 
 import common
@@ -33,29 +34,39 @@ def included(path):
     return sorted(found)
 
 
-def fingerprint(path, command):
-    digest = hashlib.sha256(common.text(".clang-tidy").encode() + command.encode())
+def fingerprint(path, options):
+    digest = hashlib.sha256((common.text(".clang-tidy") + " ".join(options)).encode())
     for one in included(path):
         digest.update(one.encode() + b"\0" + (common.ROOT / one).read_bytes())
     return digest.hexdigest()
 
 
+def without_precompiled(command):
+    """The options of the compiler. With a precompiled header clang-tidy takes minutes for a unit, and sees what is not included."""
+    words = shlex.split(command)
+    kept = []
+    for word in words[1:words.index("-o")]:
+        if word.endswith((".pch", "cmake_pch.hxx")):
+            del kept[-3:]  # -Xclang -include-pch -Xclang, or -include
+        elif word != "-Winvalid-pch":
+            kept.append(word)
+    return kept
+
+
 def units():
-    """path -> (folder of its compile_commands.json, command)"""
+    """path -> options"""
     found = {}
     for folder in DATABASES:
         database = common.ROOT / folder / "compile_commands.json"
         for entry in json.loads(database.read_text()) if database.exists() else []:
             path = os.path.relpath(os.path.join(entry["directory"], entry["file"]), common.ROOT)
             if path.split("/")[0] in common.CODE_FOLDERS:
-                found.setdefault(path, (folder, entry["command"]))
+                found.setdefault(path, without_precompiled(entry["command"]))
     return found
 
 
-def tidy(path, folder):
-    run = subprocess.run(
-        ["clang-tidy-19", "--quiet", "-p", folder, path], cwd=common.ROOT, capture_output=True, text=True
-    )
+def tidy(path, options):
+    run = subprocess.run(["clang-tidy-19", "--quiet", path, "--", *options], cwd=common.ROOT, capture_output=True, text=True)
     lines = re.findall(r"^.*?: (?:error|warning): .*$", run.stdout + run.stderr, re.M)
     found = [line.replace(f"{common.ROOT}/", "") for line in lines]
     if run.returncode != 0 and not found:
@@ -65,7 +76,7 @@ def tidy(path, folder):
 
 def main():
     passed = json.loads(RECORD.read_text()) if RECORD.exists() else {}
-    wanted = {path: (folder, fingerprint(path, command)) for path, (folder, command) in units().items()}
+    wanted = {path: (options, fingerprint(path, options)) for path, options in units().items()}
     todo = [path for path, (_, mark) in wanted.items() if passed.get(path) != mark]
     findings = []
     RECORD.parent.mkdir(parents=True, exist_ok=True)
