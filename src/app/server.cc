@@ -279,7 +279,7 @@ std::optional<std::string> Server::Parts::why_out_of_step(const Lane& lane) cons
   return why;
 }
 
-/// Claims go on while the store is away: where there are users it is no reason, until it needs a person for ever.
+/// Claims go on while the store is away: where there are users that is no reason, but an issuer that has stopped is.
 std::optional<std::string> Server::Parts::why_not_issuing() const {
   if (!issuer) return std::nullopt;
   const auto trouble = issuer->trouble();

@@ -16,7 +16,8 @@ namespace firstcome {
 namespace {
 
 constexpr Millis look_every{250};
-constexpr Millis answer_ms_max{2000};   // well below stale_ms_max: while a call lasts nothing is heard
+constexpr Millis answer_ms_max{2000};  // well below stale_ms_max: while a call lasts nothing is heard
+constexpr Millis start_answer_ms_max{5000};
 constexpr Millis start_ms_max{10'000};  // without a message, while there should be some
 constexpr Millis read_wait{20};
 constexpr Millis stop_ms_max{5000};  // for what is in flight
@@ -37,7 +38,7 @@ void KafkaJournal::end_process(const Fault& fault) {
 Result<std::unique_ptr<KafkaJournal>> KafkaJournal::open(Options options) {
   auto admin = kafka::Admin::open(options.place.access);
   if (!admin) return fail(admin.error());
-  if (auto fits = check_topic(options.place, *admin); !fits) return fail(fits.error());
+  if (auto fits = check_topic(options.place, *admin, start_answer_ms_max); !fits) return fail(fits.error());
   auto reader = KafkaReader::open(options.place);
   if (!reader) return fail(reader.error());
   const std::uint64_t node = options.random.next();

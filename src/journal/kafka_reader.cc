@@ -217,7 +217,7 @@ Result<void> KafkaReader::check_ends(const Ends& read_before, const Ends& ends) 
 Result<void> KafkaReader::check_begin(Millis longest) const {
   auto consumer = kafka::Consumer::open(place_.access, place_.topic);
   if (!consumer) return fail(consumer.error());
-  for (const std::uint32_t partition : partitions_) {
+  for (std::uint32_t partition = 1; partition < partitions_.size(); ++partition) {  // first_entry() looks at that of 0
     const auto begin = consumer->begin(partition, longest);
     if (!begin) return fail(begin.error());
     if (*begin != 0) return damaged(place_, partition, 0, beginning_deleted);

@@ -54,6 +54,6 @@ Result<void> check_broker(std::string_view id, const kafka::Config& config);
 /// Each of its few calls takes at most `longest`; the first that is not answered ends it.
 ///
 ///   Fails   misconfigured, with the command that mends it. unavailable, timed_out: the brokers do not say.
-Result<void> check_topic(const KafkaPlace& place, kafka::Admin& admin, Millis longest = Millis(5000));
+Result<void> check_topic(const KafkaPlace& place, kafka::Admin& admin, Millis longest);
 
 }  // namespace firstcome
