@@ -106,7 +106,7 @@ def wins(bench):
 
 
 def gate(bench):
-    """Redis' CPU per claim that reaches the gate, by the size of the batch"""
+    """Redis' CPU per claim that reaches the gate, by the size of the batch; beside SADD alone, the least that remembering costs"""
     servers = Servers(bench.say)
     told = [program(BUILD / "bench/gate_bench", servers.redis.address) for _ in bench.rounds_of("gate")]
 
@@ -118,6 +118,7 @@ def gate(bench):
             for callers, who in ((1, "from one loop"), (4, "from four at once")):
                 yield Line(f"Redis, µs of CPU a claim, batches of {batch} {who}, all {fate}",
                            numbers(rf"{callers} with batches of {batch}, {fate} *"),
+                           floor=numbers(rf"{callers} with batches of {batch}, SADD") if fate == "in" else None,
                            at_least=Limit("ours", "<=", 3, "<= 3"), hoped=Limit("ours", "<=", 2, "<= 2"))
     for waiting in ("256", "4096"):
         yield Line(f"  the same through the gate, {waiting} asks at once", numbers(f"{waiting} asks at once"))

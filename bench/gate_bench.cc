@@ -1,6 +1,7 @@
 // gate_bench HOST:PORT: what a claim costs Redis, by the size of its batch, and what the gate makes of a rush.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <string>
@@ -46,36 +47,51 @@ void clear(HandRedis& redis, const RedisKeys& keys) {
   }
 }
 
-/// One call of `batch` users after the other, until all claims are taken.
-void call(const std::string& host, std::size_t batch, std::uint32_t places, std::atomic<std::uint64_t>& taken) {
+/// How many of the users of a call were let in.
+std::uint64_t admitted(const RedisValue& reply, std::size_t users, std::uint32_t places) {
+  if (places == 0) return reply.is(RedisValue::Kind::number) ? static_cast<std::uint64_t>(reply.number) : 0;
+  return static_cast<std::uint64_t>(std::ranges::count(have(admissions_of(reply, users)).users, Admission::in));
+}
+
+/// One call of `batch` users after the other, until all claims are taken. No places: SADD alone, which any gate that
+/// remembers its users has to pay.
+void call(const std::string& host, std::size_t batch, std::uint32_t places, std::atomic<std::uint64_t>& taken,
+          std::atomic<std::uint64_t>& in) {
   auto redis = have(HandRedis::connect(host));
   const RedisKeys keys("firstcome-bench", "bench");
   const std::string number = std::to_string(places);
+  const std::vector<std::string_view> sadd{"SADD", keys.users};
+  const std::vector<std::string_view> admit{"FCALL", "firstcome_1_admit", "2", keys.meta, keys.users, number};
   std::vector<std::string> names(batch);
   for (std::uint64_t claim = taken.fetch_add(batch); claim < claims; claim = taken.fetch_add(batch)) {
-    std::vector<std::string_view> words{"FCALL", "firstcome_1_admit", "2", keys.meta, keys.users, number};
+    auto words = places > 0 ? admit : sadd;
     for (std::size_t i = 0; i < batch; ++i) {
       names[i] = "user-" + std::to_string(claim + i);
       words.push_back(names[i]);
     }
-    have(admissions_of(redis.command(words), batch));
+    in += admitted(redis.command(words), batch, places);
   }
 }
 
-/// As many callers as loops, each with one call on its way: as many places as claims (all are in), or one (all but one
-/// are full).
+/// As many callers as loops, each with one call on its way: as many places as claims (all are in), one (all but one are
+/// full), or none (SADD alone).
 void by_hand(const std::string& host, HandRedis& redis, std::size_t callers, std::size_t batch, std::uint32_t places) {
   const RedisKeys keys("firstcome-bench", "bench");
   clear(redis, keys);
   std::atomic<std::uint64_t> taken = 0;
+  std::atomic<std::uint64_t> in = 0;
   const double before = cpu_of(redis);
   {
     std::vector<std::jthread> threads;
-    for (std::size_t i = 0; i < callers; ++i) threads.emplace_back([&] { call(host, batch, places, taken); });
+    for (std::size_t i = 0; i < callers; ++i) threads.emplace_back([&] { call(host, batch, places, taken, in); });
   }
   const double used = (cpu_of(redis) - before) * 1e6 / static_cast<double>(claims);
+  if (in != (places == 1 ? 1 : claims)) {
+    fmt::print(stderr, "{} of {} users were let in to {} places\n", in.load(), claims, places);
+    std::_Exit(1);
+  }
   fmt::print("{} with batches of {:2}, {}: {:6.2f} us of Redis' CPU a claim\n", callers, batch,
-             places > 1 ? "in  " : "full", used);
+             places > 1 ? "in  " : (places > 0 ? "full" : "SADD"), used);
   clear(redis, keys);
 }
 
@@ -138,7 +154,7 @@ int main(int argc, char** argv) {
     return 3;
   }
   redis->command({"FUNCTION", "LOAD", "REPLACE", redis_function_source()});
-  for (const std::uint32_t places : {static_cast<std::uint32_t>(claims), 1U}) {
+  for (const std::uint32_t places : {static_cast<std::uint32_t>(claims), 1U, 0U}) {
     for (const std::size_t batch : {1U, 8U, 32U, 64U}) {
       for (const std::size_t callers : {1U, 4U}) by_hand(argv[1], *redis, callers, batch, places);
     }
