@@ -60,11 +60,16 @@ std::optional<std::string> hint_of(std::string_view type) {
 
 }  // namespace
 
-Result<Api> Api::from(const Words& words) {
+Api Api::of_public(const Words& words) {
   Api api;
   api.url_ = without_slash(words.get_or("--url", from_environment("FIRSTCOME_URL", "http://127.0.0.1:8080")));
   api.admin_url_ =
       without_slash(words.get_or("--admin-url", from_environment("FIRSTCOME_ADMIN_URL", "http://127.0.0.1:8081")));
+  return api;
+}
+
+Result<Api> Api::of_admin(const Words& words) {
+  Api api = of_public(words);
   auto token = admin_token(words);
   if (!token) return fail(std::move(token).error());
   api.admin_token_ = std::move(*token);

@@ -23,7 +23,10 @@ struct Told {
 ///   --admin-token-file, FIRSTCOME_ADMIN_TOKEN.
 class Api {
  public:
-  static Result<Api> from(const Words& words);
+  /// For ask_public() alone. The token's file is not read: who asks as a user, or for health, need not be allowed to.
+  static Api of_public(const Words& words);
+  /// For both. Fails with misconfigured where the token's file cannot be read.
+  static Result<Api> of_admin(const Words& words);
 
   Result<Told> ask_public(std::string_view method, std::string_view path,
                           const std::vector<client::Header>& headers = {});
@@ -31,10 +34,10 @@ class Api {
 
   const std::string& url() const { return url_; }
   const std::string& admin_url() const { return admin_url_; }
-  std::vector<client::Header> admin_headers() const;
   client::Client& client() { return client_; }
 
  private:
+  std::vector<client::Header> admin_headers() const;
   Result<Told> ask(std::string_view method, const std::string& url, const std::vector<client::Header>& headers,
                    std::string_view body);
 

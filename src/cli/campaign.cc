@@ -42,13 +42,13 @@ int create(const Words& words) {
     if (!rate) return complain(rate.error());
     body["issue_rate"] = *rate;
   }
-  auto api = Api::from(words);
+  auto api = Api::of_admin(words);
   if (!api) return complain(api.error());
   return answer(words, api->ask_admin("POST", "/v1/campaigns", body));
 }
 
 int list(const Words& words) {
-  auto api = Api::from(words);
+  auto api = Api::of_admin(words);
   if (!api) return complain(api.error());
   Json all = Json::array();
   std::string lines, after;
@@ -68,7 +68,7 @@ int list(const Words& words) {
 }
 
 int show(const Words& words) {
-  auto api = Api::from(words);
+  auto api = Api::of_admin(words);
   if (!api) return complain(api.error());
   const auto told = api->ask_admin("GET", "/v1/campaigns/" + words.get_or("CAMPAIGN", ""));
   if (!told) return complain(told.error());
@@ -83,7 +83,7 @@ int show(const Words& words) {
 }
 
 int patch(const Words& words, const Json& body) {
-  auto api = Api::from(words);
+  auto api = Api::of_admin(words);
   if (!api) return complain(api.error());
   return answer(words, api->ask_admin("PATCH", "/v1/campaigns/" + words.get_or("CAMPAIGN", ""), body));
 }

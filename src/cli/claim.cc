@@ -19,10 +19,9 @@ std::string won_line(const Json& body) {
 }
 
 int claim(const Words& words) {
-  auto api = Api::from(words);
-  if (!api) return complain(api.error());
-  const auto told = api->ask_public("POST", "/v1/campaigns/" + words.get_or("CAMPAIGN", "") + "/claims",
-                                    {{words.get_or("--header", "X-User"), words.get_or("--user", "")}});
+  Api api = Api::of_public(words);
+  const auto told = api.ask_public("POST", "/v1/campaigns/" + words.get_or("CAMPAIGN", "") + "/claims",
+                                   {{words.get_or("--header", "X-User"), words.get_or("--user", "")}});
   if (!told) return complain(told.error());
   if (told->status == 202) {
     print(words, told->body, "pending: not decided yet; the claim is safe, ask again");
@@ -34,18 +33,17 @@ int claim(const Words& words) {
 }
 
 int status(const Words& words) {
-  auto api = Api::from(words);
-  if (!api) return complain(api.error());
+  Api api = Api::of_public(words);
   const std::string campaign = "/v1/campaigns/" + words.get_or("CAMPAIGN", "");
   if (const auto user = words.get("--user")) {
-    const auto told = api->ask_public("GET", campaign + "/claims/me", {{words.get_or("--header", "X-User"), *user}});
+    const auto told = api.ask_public("GET", campaign + "/claims/me", {{words.get_or("--header", "X-User"), *user}});
     if (!told) return complain(told.error());
     if (told->status >= 300) return tell_problem(words, *told);
     const std::string answer = word(told->body, "answer");
     print(words, told->body, answer == "won" ? won_line(told->body) : fmt::format("{}: {}", *user, answer));
     return exit_fine;
   }
-  const auto told = api->ask_public("GET", campaign);
+  const auto told = api.ask_public("GET", campaign);
   if (!told) return complain(told.error());
   if (told->status >= 300) return tell_problem(words, *told);
   print(words, told->body,

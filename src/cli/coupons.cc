@@ -30,7 +30,7 @@ int coupons(const Words& words) {
   if (!limit) return complain(limit.error());
   const std::string format = words.get_or("--format", words.has("--json") ? "jsonl" : "table");
   if (format != "table" && format != "jsonl" && format != "csv") return wrong_use("--format is table, jsonl or csv");
-  auto api = Api::from(words);
+  auto api = Api::of_admin(words);
   if (!api) return complain(api.error());
   if (format == "csv") std::printf("rank,user,code,position,issued_at\n");
   std::uint64_t left = *limit, after = 0;

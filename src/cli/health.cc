@@ -5,9 +5,8 @@ namespace firstcome::cli {
 namespace {
 
 int health(const Words& words) {
-  auto api = Api::from(words);
-  if (!api) return complain(api.error());
-  const auto told = api->ask_public("GET", "/readyz");
+  Api api = Api::of_public(words);
+  const auto told = api.ask_public("GET", "/readyz");
   if (!told) return complain(told.error());
   const bool ready = told->status == 200;
   std::string text = ready ? "ready" : "not ready";

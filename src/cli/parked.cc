@@ -6,7 +6,7 @@ namespace firstcome::cli {
 namespace {
 
 int list(const Words& words) {
-  auto api = Api::from(words);
+  auto api = Api::of_admin(words);
   if (!api) return complain(api.error());
   const auto told = api->ask_admin("GET", "/v1/parked");
   if (!told) return complain(told.error());
@@ -25,7 +25,7 @@ int list(const Words& words) {
 int retry(const Words& words) {
   const auto number = words.count("NUMBER", 0, 1, std::numeric_limits<std::int64_t>::max());
   if (!number) return complain(number.error());
-  auto api = Api::from(words);
+  auto api = Api::of_admin(words);
   if (!api) return complain(api.error());
   const auto told = api->ask_admin("POST", fmt::format("/v1/parked/{}/retry", *number));
   if (!told) return complain(told.error());

@@ -134,6 +134,16 @@ class Commands(unittest.TestCase):
         self.assertEqual(self.fine("--version"), self.fine("version"))
         self.assertNotIn("--version", run("serve", "-h").stdout)
 
+    def test_only_who_needs_the_token_must_be_allowed_to_read_it(self):
+        hidden = {"FIRSTCOME_ADMIN_TOKEN_FILE": "/credentials-of-another-process"}
+        self.server.create("open-to-all", 1)
+        for command in (["health"], ["status", "open-to-all"], ["claim", "open-to-all", "--user", "u"]):
+            asked = run(*command, *self.public, environment=hidden)
+            self.assertEqual(asked.returncode, 0, f"{command}: {asked}")
+        refused = run("campaign", "list", *self.admin, environment=hidden)
+        self.assertEqual(refused.returncode, 2, refused)
+        self.assertIn("FIRSTCOME_ADMIN_TOKEN_FILE", refused.stderr)
+
     def test_a_full_stdout_is_told(self):
         self.server.create("full", 300, issue_rate=0)
         for number in range(3):
