@@ -35,7 +35,6 @@ constexpr Listed listed[] = {
     {Mutant::fold_from_progress, "fold_from_progress", "the fold begins at the store's progress"},
     {Mutant::fence_without_chain, "fence_without_chain", "the fence compares the rank only"},
     {Mutant::fence_last, "fence_last", "the fence is checked after the coupons, without the transaction"},
-    {Mutant::beat_passes, "beat_passes", "the store takes a beat while a transaction is not decided"},
     {Mutant::fault_parks, "fault_parks", "a fault of the store parks the coupon"},
     {Mutant::progress_beyond_written, "progress_beyond_written", "progress runs ahead of the coupons"},
     {Mutant::sold_out_at_full, "sold_out_at_full", "sold_out when the tickets in hand fill the quota"},

@@ -22,7 +22,6 @@ enum class Mutant : std::uint8_t {
   fold_from_progress,        ///< a node folds tickets from the store's progress on
   fence_without_chain,       ///< the fence compares the rank only
   fence_last,                ///< the fence is checked after the coupons are written, without the transaction
-  beat_passes,               ///< the store takes a beat while a transaction of the issuer at work is not decided
   fault_parks,               ///< a fault of the store parks the coupon
   progress_beyond_written,   ///< progress runs ahead of the coupons
   sold_out_at_full,          ///< sold_out when the tickets in hand fill the quota, before the seal

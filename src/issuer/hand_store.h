@@ -43,14 +43,19 @@ class HandStore final : public Store {
  public:
   explicit HandStore(HandClock& clock) : clock_(clock) {}
 
-  Result<std::optional<InstallationId>> installation() override { return id; }
+  Result<std::optional<InstallationId>> installation() override {
+    take_time();
+    return id;
+  }
   Result<void> adopt(const InstallationId& journal) override {
     id = journal;
     return {};
   }
   Result<std::vector<Progress>> progress() override {
+    take_time();
     land_late();
     ++reads;
+    if (on_read) on_read();
     if (take_one(fail_reads)) return fail(FaultKind::unavailable, "no store");
     std::vector<Progress> rows;
     for (const auto& [campaign, row] : progress_of) rows.push_back(row);
@@ -58,6 +63,7 @@ class HandStore final : public Store {
   }
   Result<WriteOutcome> write(const IssueBatch& batch) override {
     if (on_write) on_write();
+    take_time();
     land_late();
     if (late_ && late_->batch.next.campaign == batch.next.campaign) {
       return fail(FaultKind::unavailable, "waited for a lock in vain");
@@ -84,7 +90,10 @@ class HandStore final : public Store {
     if (take_one(unknown_writes)) return fail(FaultKind::timed_out, "no answer");
     return Committed{};
   }
-  Result<std::vector<ParkedEntry>> parked() override { return parked_now; }
+  Result<std::vector<ParkedEntry>> parked() override {
+    take_time();
+    return parked_now;
+  }
   Result<WriteOutcome> retry(std::int64_t number, Time) override {
     const auto entry = std::ranges::find(parked_now, number, &ParkedEntry::number);
     if (entry == parked_now.end()) return fail(FaultKind::misconfigured, "not parked");
@@ -96,6 +105,7 @@ class HandStore final : public Store {
   }
   Result<bool> beat(const std::string& holder) override {
     ++beats;
+    take_time();
     if (take_one(fail_beats)) return fail(FaultKind::unavailable, "no store");
     land_late();
     if (late_) return fail(FaultKind::unavailable, "waited for a lock in vain");
@@ -122,10 +132,12 @@ class HandStore final : public Store {
   std::optional<CampaignRow> terms;
   std::set<std::string> poison;
   std::function<void()> on_write;
+  std::function<void()> on_read;  ///< of the progress
   std::optional<std::string> at_work;
   int fail_writes = 0, unknown_writes = 0, fail_reads = 0, fail_beats = 0, reads = 0, beats = 0;
   std::int64_t last_number = 0;
-  Millis late_by{0};  ///< after that the next write lands, though nobody says so
+  Millis each_takes{0};  ///< any call
+  Millis late_by{0};     ///< after that the next write lands, though nobody says so
 
  private:
   struct Late {
@@ -137,6 +149,7 @@ class HandStore final : public Store {
     progress_of[batch.next.campaign.str()] = batch.next;
     for (const CouponRow& row : batch.coupons) coupons_of[row.campaign.str()].push_back({row, at});
   }
+  void take_time() { clock_.move_to(clock_.uptime() + each_takes); }
   void land_late() {
     if (!late_ || clock_.uptime() < late_->at) return;
     put(late_->batch, late_->at);

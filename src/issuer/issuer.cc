@@ -48,6 +48,7 @@ bool Issuer::Course::has_work() const {
 /// What a fault does not end: the rate, and what the journal has been told.
 void Issuer::Course::keep(Course& before) {
   pace = std::move(before.pace);
+  known = before.progress;
   issued_told = before.issued_told;
   issued_parked_told = before.issued_parked_told;
   issued_again = before.issued_again;
@@ -80,10 +81,7 @@ Uptime Issuer::step() {
       in_step_with_store_ = false;
     }
     if (now >= read_due_ && !mutant(Mutant::store_read_once)) in_step_with_store_ = false;
-    if (*held != at_work_ || lapsed) {
-      in_step_with_store_ = false;
-      others_wrote_ = true;
-    }
+    if (*held != at_work_ || lapsed) in_step_with_store_ = false;
     if (*held != at_work_ || is_first) {
       at_work_ = *held;
       counters_.at_work = at_work_;
@@ -102,18 +100,19 @@ Uptime Issuer::step() {
       return counters_.stopped ? now + pause_max : not_before_;
     }
   }
-  const auto has_work = [](const Course& course) { return !course.stopped && course.has_work(); };
-  if (std::ranges::none_of(courses_, has_work)) went_well();
   Uptime next = *beat_due_;
   if (Course* const course = next_course(now, next)) {
     issue(*course);
-    next = std::max(now, not_before_);
+    return std::max(now, not_before_);
   }
+  const auto has_work = [](const Course& course) { return !course.stopped && course.has_work(); };
+  if (!write_failed_ || std::ranges::none_of(courses_, has_work)) went_well();
   return next;
 }
 
 /// Reads how far the store is, and makes sure that it is a store of this journal.
 Result<void> Issuer::read_store() {
+  const std::uint64_t heard = heard_;  // before any look at the standings
   const auto journal_id = standings_.installation();
   if (!journal_id) return fail(FaultKind::unavailable, "the journal has not said yet which one it is");
   const auto store_id = store_.installation();
@@ -147,11 +146,13 @@ Result<void> Issuer::read_store() {
   for (const Progress& row : *rows) {
     const Campaign* const campaign = standings_.find(row.campaign);
     if (!campaign) {
-      return ahead(row,
+      return ahead(row, heard,
                    "the store has coupons of campaign " + row.campaign.str() +
                        ", which the journal does not know: the journal is older than the store; restore the newer one");
     }
-    if (auto followed = follow_progress(course_of(campaign), row); !followed) return followed;
+    Course& course = course_of(campaign);
+    if (course.known != row && !mutant(Mutant::rate_not_held_back)) hold_back(course);
+    if (auto followed = follow_progress(course, row, heard); !followed) return followed;
   }
   for (const ParkedEntry& entry : *parked) {
     const Campaign* const campaign = standings_.find(entry.coupon.campaign);
@@ -162,26 +163,24 @@ Result<void> Issuer::read_store() {
     course.stopped = course.parked_ranks.size() > settings_.parked_max;
   }
   ahead_since_.reset();
-  if (std::exchange(others_wrote_, false) && !mutant(Mutant::rate_not_held_back)) hold_back();
   in_step_with_store_ = true;
   read_due_ = clock_.uptime() + read_every;
   return {};
 }
 
 /// Another issuer may have written what we have not read yet. It is not so when the journal was heard three times
-/// since: the first may have been asked for before, and the second may have been on its way. A spare that comes to work
-/// again finds another row, where others have written since.
-std::unexpected<Fault> Issuer::ahead(const Progress& row, std::string what) {
+/// since, and before the look that has not found it: the first may have been asked for before, and the second may have
+/// been on its way. A spare that comes to work again finds another row, where others have written since.
+std::unexpected<Fault> Issuer::ahead(const Progress& row, std::uint64_t heard, std::string what) {
   constexpr std::uint64_t hears = 3;
-  const std::uint64_t heard = heard_;
   if (settings_.is_alone || mutant(Mutant::behind_is_corrupt)) return fail(FaultKind::corrupt, std::move(what));
-  if (!ahead_since_ || ahead_since_->row != row) ahead_since_ = {row, heard};
+  if (!ahead_since_ || ahead_since_->row != row) ahead_since_ = {row, heard_};
   if (heard >= ahead_since_->heard + hears) return fail(FaultKind::corrupt, std::move(what));
   return fail(FaultKind::unavailable, "this process is behind: it waits for the journal, or: " + what);
 }
 
 /// The fold's chain at that position must be the stored one: two histories that differ anywhere before it differ there.
-Result<void> Issuer::follow_progress(Course& course, const Progress& progress) {
+Result<void> Issuer::follow_progress(Course& course, const Progress& progress, std::uint64_t heard) {
   // The journal may show more meanwhile: what is counted below is all that stood there up to this position.
   const Position shown_upto = standings_.position_of(*course.campaign);
   const auto& winners = course.campaign->winners();
@@ -191,8 +190,9 @@ Result<void> Issuer::follow_progress(Course& course, const Progress& progress) {
   course.progress = progress;
   const std::string where = "campaign " + progress.campaign.str() + ", position " + std::to_string(progress.position);
   if (progress.position > shown_upto) {
-    return ahead(progress, "the store is ahead of the journal (" + where + "; the journal ends at " +
-                               std::to_string(shown_upto) + "): this journal is older; restore the newer one");
+    return ahead(progress, heard,
+                 "the store is ahead of the journal (" + where + "; the journal ends at " + std::to_string(shown_upto) +
+                     "): this journal is older; restore the newer one");
   }
   const Chain* chain = nullptr;
   if (rank > 0 && winners[rank - 1].position == progress.position) chain = &winners[rank - 1].chain;
@@ -207,14 +207,12 @@ Result<void> Issuer::follow_progress(Course& course, const Progress& progress) {
   return {};
 }
 
-/// What others wrote just before we came counts against the rate as well.
-void Issuer::hold_back() {
+/// The store has rows that we did not know of: of others, or of a write of ours whose answer was given up. They may
+/// have come just now, and count against the rate as well.
+void Issuer::hold_back(Course& course) {
   const Uptime now = clock_.uptime();
-  for (Course& course : courses_) {
-    if (!course.progress) continue;
-    course.pace.hold_back(rate_of(*course.campaign), now);
-    pace_of_store_.hold_back(settings_.issue_rate_total, now);
-  }
+  course.pace.hold_back(rate_of(*course.campaign), now);
+  pace_of_store_.hold_back(settings_.issue_rate_total, now);
 }
 
 void Issuer::find_new_campaigns() {
@@ -318,18 +316,16 @@ void Issuer::write(Course& course, const Batch& made) {
   if (!outcome) {
     spend(course, rows_of(made));  // it may have been written
     if (outcome.error().kind == FaultKind::timed_out) {
-      // Or will be, whenever. A beat is true only when that is decided, and from then on its rows count.
-      others_wrote_ = true;
-      beat_due_.reset();
+      beat_due_.reset();  // or will be, whenever: a beat is true only when that is decided
     }
     if (mutant(Mutant::fault_parks)) return refused(course, made, outcome.error().what);
+    write_failed_ = true;
     failed(outcome.error(), "write coupons of " + made.batch.next.campaign.str());
   } else if (std::holds_alternative<FenceLost>(*outcome)) {
     counters_.fences_lost.fetch_add(1);
     log::warn("another issuer has written, or has the place: reading the store's progress again",
               {{"campaign", made.batch.next.campaign.view()}, {"self", settings_.holder}});
     in_step_with_store_ = false;
-    others_wrote_ = true;
     beat_due_.reset();
   } else if (const auto* row = std::get_if<RowRefused>(&*outcome)) {
     spend(course, rows_of(made));  // they were written, and undone
@@ -367,6 +363,7 @@ void Issuer::refused(Course& course, const Batch& made, const std::string& reaso
     return;
   }
   if (made.batch.coupons.empty()) {
+    write_failed_ = true;
     return failed({FaultKind::unavailable, reason}, "write the terms of campaign " + made.batch.next.campaign.str());
   }
   Batch parking = made;
@@ -444,8 +441,9 @@ void Issuer::failed(const Fault& fault, std::string_view doing) {
   not_before_ = clock_.uptime() + pause_;
 }
 
-/// The store has taken what was due, or nothing is due and it answers.
+/// The store has taken what was due, or nothing is due and it answers, and has not refused what will be due.
 void Issuer::went_well() {
+  write_failed_ = false;
   end_pause();
   counters_.at_work = true;
 }

@@ -38,8 +38,7 @@ struct IssuerSettings {
 ///              journal, or one that is ahead of this journal, stops the issuer; who is not alone waits until it has
 ///              read what the journal has.
 ///   Threads    one at a time, but heard(), counters() and trouble() on any; knows no thread and keeps no queue: what
-///   is
-///              owed stands in the standings.
+///              is owed stands in the standings.
 class Issuer {
  public:
   Issuer(const Standings& standings, Store& store, Journal& journal, Clock& clock, IssuerSettings settings);
@@ -84,6 +83,7 @@ class Issuer {
   struct Course {
     const Campaign* campaign = nullptr;
     std::optional<Progress> progress;  // none: the store has no row of it
+    std::optional<Progress> known;     // before the store was read
     std::uint32_t changes = 0;         // covered by progress
     std::size_t rows_max = 0;          // halved while a row of the batch is refused
     Pace pace;
@@ -102,9 +102,9 @@ class Issuer {
   };
 
   Result<void> read_store();
-  Result<void> follow_progress(Course& course, const Progress& progress);
-  std::unexpected<Fault> ahead(const Progress& row, std::string what);
-  void hold_back();
+  Result<void> follow_progress(Course& course, const Progress& progress, std::uint64_t heard);
+  std::unexpected<Fault> ahead(const Progress& row, std::uint64_t heard, std::string what);
+  void hold_back(Course& course);
   void find_new_campaigns();
   Course* next_course(Uptime now, Uptime& next);
   Batch next_batch(const Course& course) const;
@@ -131,6 +131,7 @@ class Issuer {
 
   bool in_step_with_store_ = false;
   bool at_work_ = false;
+  bool write_failed_ = false;  // and none went well since
   std::optional<Uptime> beat_due_;
   Uptime read_due_{};    // the store's progress, even if nothing speaks for it
   Uptime not_before_{};  // after a fault
@@ -143,7 +144,6 @@ class Issuer {
     std::uint64_t heard = 0;  // heard_ when it was first seen
   };
   std::optional<Ahead> ahead_since_;  // of what we have read, the store
-  bool others_wrote_ = true;          // as far as we know: not long ago, and not at our pace
   std::deque<Course> courses_;        // in the order of the standings
   std::size_t turn_ = 0;
   Counters counters_;

@@ -235,6 +235,40 @@ TEST_F(IssuerTest, a_store_that_fails_shows_until_it_takes_coupons_again) {
   EXPECT_TRUE(issuer_->counters().at_work) << "nothing is owed, and the store answers";
 }
 
+TEST_F(IssuerTest, a_refused_write_shows_until_the_next_one_a_missed_beat_until_the_next_beat) {
+  open("lunch", 10, 1.0 / 60);
+  win("lunch", 3);
+  start();
+  run(Millis(1000));
+  ASSERT_EQ(rows("lunch").size(), 1U) << "the next one is due in a minute";
+  store_.fail_beats = 1;
+  run(Millis(3000));
+  ASSERT_EQ(store_.fail_beats, 0);
+  EXPECT_FALSE(issuer_->trouble());
+  EXPECT_TRUE(issuer_->counters().at_work);
+  store_.fail_writes = 1;
+  run(Millis(62'000));
+  ASSERT_EQ(store_.fail_writes, 0);
+  EXPECT_TRUE(issuer_->trouble()) << "it answers beats, and has taken no coupon";
+  EXPECT_FALSE(issuer_->counters().at_work);
+  run(Millis(60'000));
+  EXPECT_FALSE(issuer_->trouble());
+  expect_dense("lunch", 2);
+}
+
+TEST_F(IssuerTest, a_slow_store_is_filled_slowly) {
+  total_rate = 1000;
+  open("lunch", 1000, 100.0);
+  open("dinner", 1000, 0.5);
+  win("lunch", 1000);
+  win("dinner", 10, 1001);
+  store_.each_takes = Millis(700);  // a beat and a read of the progress: longer than a beat may be late
+  start();
+  run(Millis(120'000));
+  EXPECT_GT(rows("lunch").size(), 100U);
+  EXPECT_GT(rows("dinner").size(), 5U);
+}
+
 TEST_F(IssuerTest, what_is_owed_shows_while_a_write_hangs) {
   open("lunch", 10);
   start();
@@ -582,6 +616,27 @@ TEST_F(IssuerTest, who_is_behind_another_issuer_waits_for_the_journal_and_goes_o
   spare.heard();
   step(30);
   EXPECT_TRUE(spare.counters().stopped) << "the journal was read to its end, and the store is ahead of it";
+}
+
+TEST_F(IssuerTest, who_is_behind_believes_only_what_was_heard_before_he_looked) {
+  open("lunch", 10);
+  win("lunch", 2);
+  start();
+  run(Millis(100));
+  Standings behind;
+  behind.apply({1, clock_.now(), Installation{.id = {7}}});
+  Issuer spare(behind, store_, journal_, clock_, {.holder = "spare", .issue_rate_total = 0, .is_alone = false});
+  store_.at_work = "spare";
+  ASSERT_TRUE(spare.check());
+  store_.on_read = [&] {
+    for (int i = 0; i < 3; ++i) spare.heard();
+  };
+  spare.step();
+  store_.on_read = {};
+  EXPECT_FALSE(spare.counters().stopped) << "the journal came while it looked";
+  clock_.move_to(clock_.uptime() + Millis(5000));
+  spare.step();
+  EXPECT_TRUE(spare.counters().stopped);
 }
 
 TEST_F(IssuerTest, a_spare_that_was_behind_at_its_start_may_be_behind_once_more) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 #include "base/limits.h"
 
@@ -24,15 +25,23 @@ std::unexpected<Fault> damaged(const KafkaPlace& place, std::uint32_t partition,
                   place.topic, partition, offset + 1, what));
 }
 
+Result<void> check_begins(const KafkaPlace& place, kafka::Consumer& consumer, std::span<const std::uint32_t> partitions,
+                          Millis longest) {
+  const auto begins = consumer.begins(partitions, longest);
+  if (!begins) return fail(begins.error());
+  for (const auto& [partition, begin] : *begins) {
+    if (begin != 0) return damaged(place, partition, 0, beginning_deleted);
+  }
+  return {};
+}
+
 /// The first entry of ours in a partition, if there is one.
 Result<std::optional<Entry>> first_entry(const KafkaPlace& place, kafka::Consumer& consumer, std::uint32_t partition,
                                          Millis answer_max, Millis message_max) {
   const std::array<std::uint32_t, 1> one{partition};
   auto ends = consumer.ends(one, answer_max);
   if (!ends) return fail(ends.error());
-  auto begin = consumer.begin(partition, answer_max);
-  if (!begin) return fail(begin.error());
-  if (*begin != 0) return damaged(place, partition, 0, beginning_deleted);
+  if (auto whole = check_begins(place, consumer, one, answer_max); !whole) return fail(whole.error());
   const std::int64_t end = ends->at(partition);
   if (end == 0) return std::nullopt;
   if (auto assigned = consumer.assign({{partition, 0}}); !assigned) return fail(assigned.error());
@@ -217,11 +226,9 @@ Result<void> KafkaReader::check_ends(const Ends& read_before, const Ends& ends) 
 Result<void> KafkaReader::check_begin(Millis longest) const {
   auto consumer = kafka::Consumer::open(place_.access, place_.topic);
   if (!consumer) return fail(consumer.error());
-  for (std::uint32_t partition = 1; partition < partitions_.size(); ++partition) {  // first_entry() looks at that of 0
-    const auto begin = consumer->begin(partition, longest);
-    if (!begin) return fail(begin.error());
-    if (*begin != 0) return damaged(place_, partition, 0, beginning_deleted);
-  }
+  std::vector<std::uint32_t> others(partitions_.size() - 1);  // first_entry() looks at partition 0
+  std::iota(others.begin(), others.end(), 1U);
+  if (auto whole = check_begins(place_, *consumer, others, longest); !whole) return whole;
   auto now = first_entry(place_, *consumer, 0, longest, longest);
   if (!now) return fail(now.error());
   if (*now != std::optional<Entry>(installation_)) {

@@ -48,7 +48,7 @@ class KafkaReader {
   /// Adds the next entries to `into`; waits for the first one up to `wait`.
   Result<void> read(Millis wait, std::vector<Read>& into);
 
-  using Ends = std::map<std::uint32_t, std::int64_t>;  ///< by partition: the offset behind the last message
+  using Ends = kafka::Offsets;  ///< by partition: the offset behind the last message
   Result<Ends> ends(Millis longest);
 
   /// Of entries that the last read() has skipped, for who sent them.

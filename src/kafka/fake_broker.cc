@@ -39,4 +39,6 @@ void FakeBroker::break_next_batch() {
   rd_kafka_mock_push_request_errors(parts_->cluster, produce, 1, RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
 }
 
+void FakeBroker::go_away() { rd_kafka_mock_broker_set_down(parts_->cluster, 1); }
+
 }  // namespace firstcome::kafka

@@ -19,6 +19,9 @@ class FakeBroker {
   /// The next batch of a producer is refused as out of sequence, which is fatal to an idempotent one.
   void break_next_batch();
 
+  /// Takes no connection and answers nothing.
+  void go_away();
+
  private:
   struct Parts;
   std::unique_ptr<Parts> parts_;

@@ -55,6 +55,8 @@ struct Consumer::Parts {
     end_consumer(client);
   }
   Result<std::size_t> take_one(rd_kafka_message_t& message, const std::function<void(const Message&)>& take);
+  Result<Offsets> ask(std::span<const std::uint32_t> partitions, std::int64_t which, Millis longest,
+                      std::string_view what);
 };
 
 Consumer::Consumer(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -172,35 +174,34 @@ std::int64_t Consumer::reached(std::uint32_t partition) const {
 std::optional<Fault> Consumer::refusal() const { return parts_->refusal; }
 void Consumer::forget_refusal() { parts_->refusal.reset(); }
 
-Result<std::map<std::uint32_t, std::int64_t>> Consumer::ends(std::span<const std::uint32_t> partitions,
-                                                             Millis longest) {
+/// Of rd_kafka_query_watermark_offsets(), which is made for this, the time-out does not hold before librdkafka 2.3: a
+/// broker that goes away in the middle of the question is waited for.
+Result<Offsets> Consumer::Parts::ask(std::span<const std::uint32_t> partitions, std::int64_t which, Millis longest,
+                                     std::string_view what) {
+  if (partitions.empty()) return Offsets{};
   const List list(rd_kafka_topic_partition_list_new(static_cast<int>(partitions.size())));
   for (const std::uint32_t partition : partitions) {
-    rd_kafka_topic_partition_list_add(list.get(), parts_->topic.c_str(), static_cast<std::int32_t>(partition))->offset =
-        RD_KAFKA_OFFSET_END;
+    rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), static_cast<std::int32_t>(partition))->offset = which;
   }
-  const std::string doing = "ask where topic " + parts_->topic + " ends";
-  const auto error = rd_kafka_offsets_for_times(parts_->client, list.get(), as_int(longest));
-  rd_kafka_poll(parts_->client, 0);  // what the callbacks have to say of it, though nobody may read meanwhile
-  if (error) {
-    return fail(parts_->told.troubles.fault(doing, error));
-  }
-  std::map<std::uint32_t, std::int64_t> ends;
+  const std::string doing = "ask where topic " + topic + " " + std::string(what);
+  const auto error = rd_kafka_offsets_for_times(client, list.get(), as_int(longest));
+  rd_kafka_poll(client, 0);  // what the callbacks have to say of it, though nobody may read meanwhile
+  if (error) return fail(told.troubles.fault(doing, error));
+  Offsets offsets;
   for (int i = 0; i < list->cnt; ++i) {
     const auto& one = list->elems[i];
-    if (one.err) return fail(parts_->told.troubles.fault(doing, one.err));
-    ends[static_cast<std::uint32_t>(one.partition)] = one.offset;
+    if (one.err) return fail(told.troubles.fault(doing, one.err));
+    offsets[static_cast<std::uint32_t>(one.partition)] = one.offset;
   }
-  return ends;
+  return offsets;
 }
 
-Result<std::int64_t> Consumer::begin(std::uint32_t partition, Millis longest) {
-  std::int64_t low = 0, high = 0;
-  const auto error = rd_kafka_query_watermark_offsets(
-      parts_->client, parts_->topic.c_str(), static_cast<std::int32_t>(partition), &low, &high, as_int(longest));
-  rd_kafka_poll(parts_->client, 0);
-  if (error) return fail(parts_->told.troubles.fault("ask where topic " + parts_->topic + " begins", error));
-  return low;
+Result<Offsets> Consumer::ends(std::span<const std::uint32_t> partitions, Millis longest) {
+  return parts_->ask(partitions, RD_KAFKA_OFFSET_END, longest, "ends");
+}
+
+Result<Offsets> Consumer::begins(std::span<const std::uint32_t> partitions, Millis longest) {
+  return parts_->ask(partitions, RD_KAFKA_OFFSET_BEGINNING, longest, "begins");
 }
 
 }  // namespace firstcome::kafka

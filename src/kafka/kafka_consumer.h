@@ -23,6 +23,8 @@ struct Message {
   std::span<const std::uint8_t> body;
 };
 
+using Offsets = std::map<std::uint32_t, std::int64_t>;  ///< by partition
+
 /// Reads partitions of one topic, each from an offset on, without a consumer group.
 ///
 ///   Threads   one at a time; ends() from another one too.
@@ -34,7 +36,7 @@ class Consumer {
   Consumer& operator=(Consumer&&) noexcept;
 
   /// From now on exactly these partitions, from these offsets.
-  Result<void> assign(const std::map<std::uint32_t, std::int64_t>& offsets);
+  Result<void> assign(const Offsets& offsets);
 
   /// Waits for the next message, gives it and those that are here already to `take`, at most `messages_max`. Returns
   /// how many; 0 when none came within `wait`.
@@ -52,10 +54,10 @@ class Consumer {
   std::int64_t reached(std::uint32_t partition) const;
 
   /// The offset behind the last message of each assigned partition, as its leader says now.
-  Result<std::map<std::uint32_t, std::int64_t>> ends(std::span<const std::uint32_t> partitions, Millis longest);
+  Result<Offsets> ends(std::span<const std::uint32_t> partitions, Millis longest);
 
-  /// The offset of the first message that is there.
-  Result<std::int64_t> begin(std::uint32_t partition, Millis longest);
+  /// The offset of the first message of each that is there.
+  Result<Offsets> begins(std::span<const std::uint32_t> partitions, Millis longest);
 
  private:
   struct Parts;
