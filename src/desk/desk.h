@@ -134,7 +134,8 @@ class Desk final : public GateAsker {
     bool was_sent = false;
     AskNumber ask = 0;          // at the gate; 0: not
     std::uint64_t full_at = 0;  // the gate's generation that said `full`; 0: none did
-    Line::iterator turn;        // in the room's `queue` if it is queued, in its `full` if it was told so: never in both
+    Uptime full_since{};
+    Line::iterator turn;  // in the room's `queue` if it is queued, in its `full` if it was told so: never in both
 
     /// Neither with the gate, nor with the journal, nor on the way to either.
     bool is_idle() const { return flight == 0 && !queued && ask == 0 && full_at == 0; }
@@ -200,6 +201,7 @@ class Desk final : public GateAsker {
   void erase(Room& room, Waits::iterator found);
   void queue(Room& room, Waits::value_type& one);
   void leave_queue(Room& room, Wait& wait);
+  void leave_full(Room& room, Wait& wait);
 
   // At the gate (desk_gate.cc).
   bool ask(Room& room, const User& user, Wait& wait);

@@ -2,7 +2,8 @@
 //   A wait is asked about before its ticket is sent. `in`, `again` or no answer: its ticket is sent. `full`: it stays
 //   without one, in the room's list, until the seal, the closing, an effect on its user or its own time ends it; or
 //   until the gate's generation is another one, when the list asks again, a batch at a time as long as nobody is told
-//   `full`.
+//   `full`. Whoever joins it after its time asks anew, as if the first had left: a gate that went away meanwhile says
+//   nothing more of those whom it has answered.
 //
 //   The gate counts who was let through, not who won: a ticket that was let through and lost (its process died) burns a
 //   place of the gate. So when it says `full`, the campaign takes claims and no rank was taken for a second, what it
@@ -99,7 +100,14 @@ void Desk::end_asks() {
 
 void Desk::turn_away(Room& room, Waits::iterator found, std::uint64_t generation) {
   found->second.full_at = std::max<std::uint64_t>(generation, 1);  // even of a gate that counts from 0
+  found->second.full_since = clock_.uptime();
   found->second.turn = room.full.insert(room.full.end(), &*found);
+}
+
+void Desk::leave_full(Room& room, Wait& wait) {
+  if (wait.full_at == 0) return;
+  wait.full_at = 0;
+  room.full.erase(wait.turn);
 }
 
 /// Who was told `full` under an older generation asks again.
@@ -110,8 +118,7 @@ void Desk::ask_again(Room& room) {
     auto& one = *room.full.front();
     auto& [user, wait] = one;
     if (wait.full_at == filter->second.generation) return;
-    wait.full_at = 0;
-    room.full.pop_front();
+    leave_full(room, wait);
     if (!ask(room, user, wait)) queue(room, one);
   }
 }

@@ -137,6 +137,33 @@ TEST_F(DeskGateTest, without_the_gate_the_tickets_are_within_in_flight_max) {
   EXPECT_EQ(told_.size(), 5U);
 }
 
+TEST_F(DeskGateTest, who_was_told_full_and_always_asks_before_the_last_claim_has_ended_asks_the_gate_again) {
+  make();
+  open(3);
+  EXPECT_FALSE(claim("alice", 1));
+  say(Admission::full);
+  gate_.away = true;  // it says nothing more of her
+  for (ClaimNumber number = 2; number <= 6; ++number) {
+    pass(limits::wait_ms_max_default / 2);
+    EXPECT_FALSE(claim("alice", number));
+  }
+  EXPECT_EQ(tickets(), Users{"alice"});
+}
+
+TEST_F(DeskGateTest, who_was_told_full_and_waits_for_the_store_asks_after_a_raise) {
+  make();
+  open(1, {.campaign = "lunch", .name = {}, .promise = Promise::store});
+  EXPECT_FALSE(claim("alice", 1));
+  say(Admission::in);
+  EXPECT_FALSE(claim("bob", 2));
+  say(Admission::full);
+  commit();
+  EXPECT_TRUE(gate_.asked.empty());
+  show(QuotaRaised{"lunch", 2});
+  ASSERT_EQ(gate_.asked.size(), 1U);
+  EXPECT_EQ(gate_.asked[0].user, "bob");
+}
+
 TEST_F(DeskGateTest, a_gate_that_never_answers_is_passed_after_gate_bypass_ms_max) {
   make();
   open(5);

@@ -65,7 +65,10 @@ void Desk::settle(Room& room, const User& user, EffectKind effect) {
     return;
   }
   if (look.place == Place::past_close) ask_to_close(*room.campaign);
-  if (look.place == Place::sealed) leave_queue(room, wait);  // it waits for the store; a raise asks again
+  if (look.place == Place::sealed) {  // it waits for the store; a raise asks again
+    leave_queue(room, wait);
+    leave_full(room, wait);
+  }
   if (look.place == Place::free && wait.is_idle()) {
     // Our clock says that it is time and the journal's stamp says that it was not: asking later will do.
     if (effect == EffectKind::out_of_window) return finish(room, found, answer(AnswerKind::pending, room.campaign));
@@ -239,7 +242,7 @@ void Desk::drop_if_idle(Room& room, const User& user) {
 
 void Desk::erase(Room& room, Waits::iterator found) {
   leave_queue(room, found->second);
-  if (found->second.full_at != 0) room.full.erase(found->second.turn);
+  leave_full(room, found->second);
   room.waits.erase(found);
 }
 

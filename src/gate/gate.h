@@ -59,7 +59,8 @@ class GateAsker {
 ///   Forgotten  After forget() nothing of the campaign is left, even while the gate has no memory to spare; the next
 ///              ask begins anew.
 ///   Answered   An ask that was taken is answered or told as failed, once, later.
-///   Ends       An ask is told as failed with timed_out when its time is over; an answer that comes later is dropped.
+///   Ends       An ask is told as failed with timed_out when its time is over, first that to wait in line, then that of
+///              the call; an answer that comes later is dropped.
 ///   Away       While the gate is known to be away, ask fails at once with unavailable; it is used again when it is
 ///              back.
 ///   Bounds     At most `gate_asks_max` asks wait; beyond, ask fails with overloaded.

@@ -166,7 +166,6 @@ std::optional<RedisCall> RedisGate::take(Line& line) {
   if (!line.asks.empty()) {
     call.kind = RedisCall::Kind::admit;
     call.places = line.places;
-    call.until = line.asks.front().until;
     const auto count = static_cast<std::ptrdiff_t>(std::min(line.asks.size(), limits::gate_batch_max));
     call.asks.reserve(static_cast<std::size_t>(count));
     for (auto one = line.asks.begin(); one != line.asks.begin() + count; ++one) call.asks.push_back(one->ask);

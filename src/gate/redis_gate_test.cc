@@ -1,6 +1,7 @@
 // The Redis gate against servers that answer what they are told to: every error reply, silence, nonsense, and a
 // topology that moves. What a real server does is in tests/contract/gate_contract_test.cc.
 #include <atomic>
+#include <semaphore>
 #include <thread>
 
 #include "gate/redis_function.h"
@@ -576,6 +577,30 @@ TEST_F(RedisGateTest, believes_no_sentinel_that_names_a_replica) {
   EXPECT_FALSE(gate_->ask("lunch", "u1", 5, 1));
   EXPECT_EQ(replica.count("FCALL"), 0U);
   EXPECT_GE(sentinel.count("SENTINEL"), 2U) << "asked again";
+}
+
+TEST_F(RedisGateTest, a_call_has_its_own_time_however_long_its_asks_waited_in_line) {
+  std::counting_semaphore<> may_answer{0};
+  FakeRedis redis([&](const FakeCommand& command) {
+    if (command.is_admit()) may_answer.acquire();
+    return FakeReply::all_in(command);
+  });
+  make(redis);
+  const auto pass = [this](Millis time) { loop_.turn_until([] { return false; }, time); };
+  constexpr AskNumber last = RedisNode::calls_max + 1;
+  for (AskNumber number = 1; number < last; ++number) {
+    EXPECT_TRUE(ask(number));
+    EXPECT_TRUE(loop_.turn_until([&] { return gate_->stats().calls == number; }));
+  }
+  EXPECT_TRUE(ask(last)) << "it waits in line";
+  pass(bypass_ms_max_ * 6 / 10);
+  EXPECT_EQ(gate_->stats().calls, RedisNode::calls_max);
+  may_answer.release(RedisNode::calls_max);
+  EXPECT_TRUE(is_told(last - 1));
+  pass(bypass_ms_max_ * 6 / 10);
+  may_answer.release(8);  // also for a server that is asked more: else it would never end
+  EXPECT_TRUE(is_told(last));
+  EXPECT_TRUE(asker_.faults.empty());
 }
 
 }  // namespace

@@ -48,7 +48,9 @@ bool Issuer::Course::has_work() const {
 /// What a fault does not end: the rate, and what the journal has been told.
 void Issuer::Course::keep(Course& before) {
   pace = std::move(before.pace);
-  known = before.progress;
+  known = before.progress ? before.progress : before.known;  // a reading may have ended in the middle
+  rows_max = before.rows_max;
+  write_failed = before.write_failed;
   issued_told = before.issued_told;
   issued_parked_told = before.issued_parked_told;
   issued_again = before.issued_again;
@@ -91,6 +93,7 @@ Uptime Issuer::step() {
     }
   }
   if (!at_work_) {
+    for (Course& course : courses_) course.write_failed = false;  // the other one finds out
     end_pause();
     return *beat_due_;
   }
@@ -105,8 +108,8 @@ Uptime Issuer::step() {
     issue(*course);
     return std::max(now, not_before_);
   }
-  const auto has_work = [](const Course& course) { return !course.stopped && course.has_work(); };
-  if (!write_failed_ || std::ranges::none_of(courses_, has_work)) went_well();
+  const auto fails = [](const Course& course) { return course.write_failed && !course.stopped && course.has_work(); };
+  if (std::ranges::none_of(courses_, fails)) went_well();
   return next;
 }
 
@@ -151,7 +154,10 @@ Result<void> Issuer::read_store() {
                        ", which the journal does not know: the journal is older than the store; restore the newer one");
     }
     Course& course = course_of(campaign);
-    if (course.known != row && !mutant(Mutant::rate_not_held_back)) hold_back(course);
+    if (course.known != row) {
+      course.write_failed = false;  // whoever wrote it: the store has taken it
+      if (!mutant(Mutant::rate_not_held_back)) hold_back(course);
+    }
     if (auto followed = follow_progress(course, row, heard); !followed) return followed;
   }
   for (const ParkedEntry& entry : *parked) {
@@ -319,7 +325,7 @@ void Issuer::write(Course& course, const Batch& made) {
       beat_due_.reset();  // or will be, whenever: a beat is true only when that is decided
     }
     if (mutant(Mutant::fault_parks)) return refused(course, made, outcome.error().what);
-    write_failed_ = true;
+    course.write_failed = true;
     failed(outcome.error(), "write coupons of " + made.batch.next.campaign.str());
   } else if (std::holds_alternative<FenceLost>(*outcome)) {
     counters_.fences_lost.fetch_add(1);
@@ -339,6 +345,7 @@ void Issuer::write(Course& course, const Batch& made) {
 
 void Issuer::committed(Course& course, const Batch& made) {
   went_well();
+  course.write_failed = false;
   course.progress = made.batch.next;
   course.changes = made.changes;
   course.rows_max = std::min(course.rows_max * 2, limits::coupons_batch_max);
@@ -363,7 +370,7 @@ void Issuer::refused(Course& course, const Batch& made, const std::string& reaso
     return;
   }
   if (made.batch.coupons.empty()) {
-    write_failed_ = true;
+    course.write_failed = true;
     return failed({FaultKind::unavailable, reason}, "write the terms of campaign " + made.batch.next.campaign.str());
   }
   Batch parking = made;
@@ -443,7 +450,6 @@ void Issuer::failed(const Fault& fault, std::string_view doing) {
 
 /// The store has taken what was due, or nothing is due and it answers, and has not refused what will be due.
 void Issuer::went_well() {
-  write_failed_ = false;
   end_pause();
   counters_.at_work = true;
 }
@@ -470,11 +476,13 @@ void Issuer::measure(Uptime now) {
   // A write may hang from here on: then it must be seen that something is owed.
   if (now < measure_due_ && counters_.owed > 0) return;
   measure_due_ = now + every;
+  if (counters_.stopped) return;  // what was known last
   std::uint64_t owed = 0, parked = 0, stopped = 0, ranks = 0;
   std::int64_t since = 0;
   for (const Course& course : courses_) {
     if (!at_work_) break;  // a spare does not know how far the store is, and its owed coupons are another's to write
-    const std::uint32_t rank = course.progress ? course.progress->rank : 0;
+    const auto& known = course.progress ? course.progress : course.known;
+    const std::uint32_t rank = known ? known->rank : 0;
     const auto& winners = course.campaign->winners();
     const std::uint32_t won = winners.size();
     ranks += rank;

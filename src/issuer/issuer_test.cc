@@ -237,7 +237,7 @@ TEST_F(IssuerTest, a_store_that_fails_shows_until_it_takes_coupons_again) {
 
 TEST_F(IssuerTest, a_refused_write_shows_until_the_next_one_a_missed_beat_until_the_next_beat) {
   open("lunch", 10, 1.0 / 60);
-  win("lunch", 3);
+  win("lunch", 10);
   start();
   run(Millis(1000));
   ASSERT_EQ(rows("lunch").size(), 1U) << "the next one is due in a minute";
@@ -254,6 +254,31 @@ TEST_F(IssuerTest, a_refused_write_shows_until_the_next_one_a_missed_beat_until_
   run(Millis(60'000));
   EXPECT_FALSE(issuer_->trouble());
   expect_dense("lunch", 2);
+  store_.unknown_writes = 1;
+  run(Millis(62'000));
+  ASSERT_EQ(store_.unknown_writes, 0);
+  EXPECT_FALSE(issuer_->trouble()) << "it had taken that one";
+  store_.fail_writes = 1;
+  run(Millis(62'000));
+  ASSERT_EQ(store_.fail_writes, 0);
+  store_.at_work = "other";
+  run(Millis(2000));
+  store_.at_work = "embedded";
+  store_.fail_beats = 1;
+  run(Millis(3000));
+  EXPECT_FALSE(issuer_->trouble()) << "of a beat, and not of that write any more";
+}
+
+TEST_F(IssuerTest, what_is_owed_shows_when_the_issuer_has_stopped) {
+  open("lunch", 10, 1.0 / 60);
+  win("lunch", 3);
+  start();
+  run(Millis(1500));
+  ASSERT_EQ(issuer_->counters().owed, 2U);
+  store_.id = InstallationId{9};
+  run(Millis(20'000));
+  ASSERT_TRUE(issuer_->counters().stopped);
+  EXPECT_EQ(issuer_->counters().owed, 2U);
 }
 
 TEST_F(IssuerTest, a_slow_store_is_filled_slowly) {
@@ -403,6 +428,17 @@ TEST_F(IssuerTest, a_refused_row_is_found_by_halving_and_parked) {
   EXPECT_TRUE(std::holds_alternative<Committed>(*retried));
   EXPECT_EQ(rows("lunch").size(), 50U);
   EXPECT_FALSE(issuer_->retry(99));
+}
+
+TEST_F(IssuerTest, a_refused_row_is_found_however_often_the_store_is_read_meanwhile) {
+  open("lunch", 1000, 1000.0);
+  win("lunch", 200);
+  store_.poison = {"u1", "u101"};
+  store_.each_takes = Millis(150);  // with one parked the store is read every second
+  start();
+  run(Millis(60'000));
+  EXPECT_EQ(store_.parked_now.size(), 2U);
+  EXPECT_EQ(rows("lunch").size(), 198U);
 }
 
 TEST_F(IssuerTest, rows_that_were_refused_with_their_batch_count_against_the_rate) {
@@ -616,6 +652,38 @@ TEST_F(IssuerTest, who_is_behind_another_issuer_waits_for_the_journal_and_goes_o
   spare.heard();
   step(30);
   EXPECT_TRUE(spare.counters().stopped) << "the journal was read to its end, and the store is ahead of it";
+}
+
+TEST_F(IssuerTest, who_is_behind_with_one_campaign_holds_back_no_other_one_for_it) {
+  Standings behind;
+  behind.apply({1, clock_.now(), Installation{.id = {7}}});
+  open("zzz", 10, 1.0 / 60);
+  behind.apply({position_, clock_.now(), Opened{.campaign = "zzz", .name = {}, .quota = 10, .issue_rate = 1.0 / 60}});
+  win("zzz", 1);
+  behind.apply({position_, clock_.now(), Ticket{.campaign = "zzz", .user = "u1", .code = {1}}});
+  win("zzz", 1, 2);
+  behind.apply({position_, clock_.now(), Ticket{.campaign = "zzz", .user = "u2", .code = {2}}});
+  start();
+  run(Millis(1000));
+  ASSERT_EQ(rows("zzz").size(), 1U);
+  Issuer spare(behind, store_, journal_, clock_, {.holder = "spare", .issue_rate_total = 0, .is_alone = false});
+  ASSERT_TRUE(spare.check());
+  const Opened aaa{.campaign = "aaa", .name = {}, .quota = 1, .issue_rate = 0};
+  const Time added = clock_.now();
+  add(aaa);  // which the spare has not read
+  run(Millis(1000));
+  clock_.move_to(clock_.uptime() + Millis(120'000));
+  store_.at_work = "spare";
+  spare.step();
+  ASSERT_TRUE(spare.trouble());
+  clock_.move_to(clock_.uptime() + Millis(300));
+  spare.step();
+  EXPECT_EQ(spare.counters().owed, 1U);
+  behind.apply({position_, added, aaa});
+  for (const Uptime end = clock_.uptime() + Millis(5000); clock_.uptime() < end;) {
+    clock_.move_to(std::max(spare.step(), clock_.uptime() + Millis(1)));
+  }
+  EXPECT_EQ(rows("zzz").size(), 2U) << "nobody had written there";
 }
 
 TEST_F(IssuerTest, who_is_behind_believes_only_what_was_heard_before_he_looked) {
