@@ -41,6 +41,12 @@ std::vector<Check> check_store(const Folds& folds, const StoreRows& rows);
 std::vector<Check> check_told(const Folds& folds, std::span<const Attempt> attempts,
                               std::chrono::microseconds skew = {});
 
+/// With promise = "store" what a client was told has been committed there before. A sentence for each such campaign
+/// whose store does not reach so far: it was set back since and is written anew, or it was told too early. Which of the
+/// two, nothing that is read can say.
+std::vector<std::string> told_beyond_store(const Folds& folds, const StoreRows& rows,
+                                           std::span<const Attempt> attempts);
+
 /// Over histories, in linear time. call = a user's first attempt that was not answered by a verdict without effect;
 /// return = the first `won` received. For every k, the largest call among ranks <= k is <= the return of rank k; every
 /// sold_out(q) returned no earlier than the calls of ranks 1..q. Who is told a repeated won (200) at the first call has

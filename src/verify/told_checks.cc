@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <unordered_map>
 
 #include "verify/checks.h"
@@ -196,6 +197,31 @@ std::vector<Check> check_told(const Folds& folds, std::span<const Attempt> attem
     }
   }
   return {held, same, refused, check_order(folds.naive(), attempts, skew)};
+}
+
+std::vector<std::string> told_beyond_store(const Folds& folds, const StoreRows& rows,
+                                           std::span<const Attempt> attempts) {
+  std::map<std::string_view, std::uint32_t> told;
+  for (const Attempt& attempt : attempts) {
+    if (attempt.answer == "won" || attempt.answer == "sold_out") {
+      auto& most = told[attempt.campaign];
+      most = std::max(most, attempt.answer == "won" ? attempt.rank : attempt.quota);
+    }
+  }
+  std::vector<std::string> beyond;
+  for (const auto& [id, rank] : told) {
+    const Campaign* const campaign = folds.standings().find(id);
+    if (!campaign || !campaign->promises_store()) continue;
+    const auto row = std::ranges::find(rows.progress, id, [](const Progress& one) { return one.campaign.view(); });
+    const std::uint32_t written = row == rows.progress.end() ? 0 : row->rank;
+    if (written >= rank) continue;
+    beyond.push_back(
+        fmt::format("whether campaign {} kept promise = store: clients were told of rank {}, and the store is at rank "
+                    "{}; was it set "
+                    "back? Then verify again when nothing is owed. If it was not, they were told too early",
+                    id, rank, written));
+  }
+  return beyond;
 }
 
 Check check_order(const Naive& naive, std::span<const Attempt> attempts, std::chrono::microseconds skew) {

@@ -93,6 +93,7 @@ Result<Report> verify(Source& source, const Options& options) {
   append(report.checks, check_folds(folds));
   if (has_store) {
     append(report.checks, check_store(folds, store->rows));
+    for (auto& one : told_beyond_store(folds, store->rows, *attempts)) report.not_checked.push_back(std::move(one));
   } else {
     report.not_checked.emplace_back("the coupons and all other rows: the store was not read to its end");
   }

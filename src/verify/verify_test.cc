@@ -205,6 +205,44 @@ TEST(Verify, what_the_store_has_not_yet_is_owed) {
   EXPECT_EQ(report.campaigns[0].owed, 5U);
 }
 
+TEST(Verify, what_was_told_of_promise_store_stands_in_the_store) {
+  const TemporaryFolder folder;
+  const auto ticket = [](int number) {
+    return Ticket{.campaign = "lunch", .user = "u" + std::to_string(number), .code = code_of(number)};
+  };
+  {
+    Server server(folder.path);
+    server.append(
+        {Opened{.campaign = "lunch", .name = {}, .quota = 3, .promise = Promise::store}, ticket(1), ticket(2)});
+    server.issue();
+    server.append({ticket(3)});
+  }
+  const std::string path = folder.path / "history";
+  const auto won = [](int rank) {
+    return Attempt{.campaign = "lunch",
+                   .user = "u" + std::to_string(rank),
+                   .return_us = 1,
+                   .status = 201,
+                   .answer = "won",
+                   .rank = static_cast<std::uint32_t>(rank),
+                   .code = to_text(code_of(rank))};
+  };
+  const Attempt sold_out{
+      .campaign = "lunch", .user = "u4", .return_us = 1, .status = 409, .answer = "sold_out", .quota = 3};
+  const auto report_of = [&](const Attempt& told) {
+    auto writer = HistoryWriter::create(path);
+    EXPECT_TRUE(writer && writer->add(told) && writer->flush());
+    return verified(folder.path, {path});
+  };
+  EXPECT_TRUE(report_of(won(2)).exact()) << "the third is owed, and nobody was told";
+  for (const Attempt& early : {won(3), sold_out}) {
+    const Report report = report_of(early);
+    EXPECT_FALSE(report.broken()) << render_text(report);
+    ASSERT_EQ(report.not_checked.size(), 1U) << early.answer;
+    EXPECT_NE(report.not_checked[0].find("rank 3, and the store is at rank 2"), std::string::npos);
+  }
+}
+
 struct Change {
   std::string sql;
   Names breaks;
