@@ -59,7 +59,7 @@ void Desk::gated(std::string_view campaign_id, std::uint64_t generation, std::sp
     if (found == room->waits.end() || found->second.ask == 0 || found->second.ask != answer.number) continue;
     found->second.ask = 0;
     if (is_refused) {
-      turn_away(*room, found, generation);
+      if (!campaign->view().sealed) turn_away(*room, found, generation);  // else a raise asks again
     } else {
       queue(*room, *found);
     }

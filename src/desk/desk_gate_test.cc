@@ -164,6 +164,34 @@ TEST_F(DeskGateTest, who_was_told_full_and_waits_for_the_store_asks_after_a_rais
   EXPECT_EQ(gate_.asked[0].user, "bob");
 }
 
+TEST_F(DeskGateTest, who_is_told_full_after_the_seal_asks_after_a_raise) {
+  make();
+  open(1, {.campaign = "lunch", .name = {}, .promise = Promise::store});
+  EXPECT_FALSE(claim("alice", 1));
+  say(Admission::in);
+  EXPECT_FALSE(claim("bob", 2));
+  commit();
+  say(Admission::full);
+  show(QuotaRaised{"lunch", 2});
+  ASSERT_EQ(gate_.asked.size(), 1U);
+  EXPECT_EQ(gate_.asked[0].user, "bob");
+}
+
+TEST_F(DeskGateTest, who_was_told_full_asks_though_the_raise_is_known_before_the_seal_is_told) {
+  make();
+  open(1);
+  EXPECT_FALSE(claim("alice", 1));
+  say(Admission::in);
+  EXPECT_FALSE(claim("bob", 2));
+  say(Admission::full);
+  const std::vector<Effect> effects{apply(journal_.waiting.front().first), apply(QuotaRaised{"lunch", 2})};
+  ASSERT_TRUE(effects[0].sealed);
+  desk_->applied(effects);
+  EXPECT_EQ(told(1), AnswerKind::won);
+  ASSERT_EQ(gate_.asked.size(), 1U);
+  EXPECT_EQ(gate_.asked[0].user, "bob");
+}
+
 TEST_F(DeskGateTest, a_gate_that_never_answers_is_passed_after_gate_bypass_ms_max) {
   make();
   open(5);

@@ -21,6 +21,8 @@ void Desk::applied(std::span<const Effect> effects) {
       room = find_room(campaign);
     }
     if (!room) continue;
+    // The gate is forgotten, and what it said with it. A raise may stand in the standings already.
+    while (effect.sealed && !room->full.empty()) leave_full(*room, room->full.front()->second);
     switch (effect.kind) {
       case EffectKind::won:
       case EffectKind::known:
@@ -65,10 +67,7 @@ void Desk::settle(Room& room, const User& user, EffectKind effect) {
     return;
   }
   if (look.place == Place::past_close) ask_to_close(*room.campaign);
-  if (look.place == Place::sealed) {  // it waits for the store; a raise asks again
-    leave_queue(room, wait);
-    leave_full(room, wait);
-  }
+  if (look.place == Place::sealed) leave_queue(room, wait);  // it waits for the store; a raise asks again
   if (look.place == Place::free && wait.is_idle()) {
     // Our clock says that it is time and the journal's stamp says that it was not: asking later will do.
     if (effect == EffectKind::out_of_window) return finish(room, found, answer(AnswerKind::pending, room.campaign));

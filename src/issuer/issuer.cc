@@ -168,6 +168,7 @@ Result<void> Issuer::read_store() {
     std::ranges::sort(course.parked_ranks);
     course.stopped = course.parked_ranks.size() > settings_.parked_max;
   }
+  for (Course& course : courses_) course.known = course.progress;
   ahead_since_.reset();
   in_step_with_store_ = true;
   read_due_ = clock_.uptime() + read_every;
@@ -345,7 +346,7 @@ void Issuer::write(Course& course, const Batch& made) {
 
 void Issuer::committed(Course& course, const Batch& made) {
   went_well();
-  course.write_failed = false;
+  for (Course& each : courses_) each.write_failed = false;  // the store takes coupons
   course.progress = made.batch.next;
   course.changes = made.changes;
   course.rows_max = std::min(course.rows_max * 2, limits::coupons_batch_max);

@@ -83,7 +83,7 @@ class Issuer {
   struct Course {
     const Campaign* campaign = nullptr;
     std::optional<Progress> progress;  // none: the store has no row of it
-    std::optional<Progress> known;     // before the store was read
+    std::optional<Progress> known;     // the last that was read, or written, before a reading that has not ended
     std::uint32_t changes = 0;         // covered by progress
     std::size_t rows_max = 0;          // halved while a row of the batch is refused
     bool write_failed = false;         // and none went well since

@@ -269,6 +269,39 @@ TEST_F(IssuerTest, a_refused_write_shows_until_the_next_one_a_missed_beat_until_
   EXPECT_FALSE(issuer_->trouble()) << "of a beat, and not of that write any more";
 }
 
+TEST_F(IssuerTest, a_refused_write_shows_until_the_store_takes_anothers_coupon) {
+  open("lunch", 10, 1.0 / 60);
+  open("dinner", 10);
+  win("lunch", 5);
+  start();
+  run(Millis(1000));
+  store_.fail_writes = 1;
+  run(Millis(62'000));
+  ASSERT_EQ(store_.fail_writes, 0);
+  ASSERT_TRUE(issuer_->trouble());
+  win("dinner", 1, 100);
+  run(Millis(1000));
+  EXPECT_FALSE(issuer_->trouble());
+  store_.fail_beats = 1;
+  run(Millis(3000));
+  ASSERT_EQ(store_.fail_beats, 0);
+  EXPECT_FALSE(issuer_->trouble());
+  EXPECT_TRUE(issuer_->counters().at_work);
+}
+
+TEST_F(IssuerTest, what_the_store_has_lost_is_owed) {
+  open("lunch", 10);
+  win("lunch", 2);
+  start();
+  run(Millis(1000));
+  ASSERT_EQ(issuer_->counters().owed, 0U);
+  store_.progress_of.clear();
+  store_.coupons_of.clear();
+  store_.fail_writes = 1000;
+  run(Millis(15'000));
+  EXPECT_EQ(issuer_->counters().owed, 2U);
+}
+
 TEST_F(IssuerTest, what_is_owed_shows_when_the_issuer_has_stopped) {
   open("lunch", 10, 1.0 / 60);
   win("lunch", 3);
