@@ -328,7 +328,9 @@ std::vector<Clause<GateHost>> gate_contract() {
        "anew.",
        forgotten},
       {"Answered", "An ask that was taken is answered or told as failed, once, later.", answered},
-      {"Ends", "An ask is told as failed with timed_out when its time is over; an answer that comes later is dropped.",
+      {"Ends",
+       "An ask is told as failed with timed_out when its time is over, first that to wait in line, then that of the "
+       "call; an answer that comes later is dropped.",
        ends},
       {"Away",
        "While the gate is known to be away, ask fails at once with unavailable; it is used again when it is back.",

@@ -240,19 +240,24 @@ class Journal(Folder):
 
 class Backup(Folder):
     def test_the_recipe_of_the_docs(self):
-        """The commands of docs/operations.md as they stand there, but for the folders."""
+        """The commands of docs/operations.md as they stand there, but for the folders, and for who stops the server."""
         page = (pathlib.Path(__file__).parents[2] / "docs/operations.md").read_text()
         chapter = re.search(r"^## Back up and restore$(.*?)^## ", page, re.M | re.S)[1]
         recipe = "\n".join(line[4:] for line in chapter.splitlines() if line.startswith("    "))
-        self.assertIn("kill -TERM", recipe)
+        self.assertLess(recipe.index("systemctl stop firstcome"), recipe.index("cp -a"))
+        self.assertLess(recipe.index("cp -a"), recipe.index("systemctl start firstcome"))
+        systemctl = self.folder / "systemctl"
+        systemctl.write_text('#!/bin/sh\n[ "$1" = start ] || { kill -TERM "$SERVER" && tail --pid="$SERVER" -f /dev/null; }\n')
+        systemctl.chmod(0o755)
         backups = self.folder / "backups"
         backups.mkdir()
         recipe = recipe.replace("/var/lib/firstcome", str(self.data)).replace("/backup/", f"{backups}/")
         with Server(folder=self.folder) as server:
             server.create("kept", 100)
             bodies = [server.claim("kept", f"u{number}").body for number in range(30)]
-            path = f"{pathlib.Path(FIRSTCOME).parent}:{os.environ['PATH']}"
-            shell = subprocess.Popen(["bash", "-euo", "pipefail", "-c", recipe], env={**os.environ, "PATH": path},
+            path = f"{pathlib.Path(FIRSTCOME).parent}:{self.folder}:{os.environ['PATH']}"
+            environment = {**os.environ, "PATH": path, "SERVER": str(server.process.pid)}
+            shell = subprocess.Popen(["bash", "-euo", "pipefail", "-c", recipe], env=environment,
                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             self.assertEqual(server.process.wait(30), 0)
             printed, _ = shell.communicate(timeout=30)
