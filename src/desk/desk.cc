@@ -126,6 +126,7 @@ std::optional<Answer> Desk::wait(const Campaign& campaign, const User& user, Cla
   Wait& wait = found->second;
   if (!is_new) {
     counters_.joined.fetch_add(1, std::memory_order_relaxed);
+    // A claim of its own would ask the gate by now.
     if (clock_.uptime() - wait.full_since >= limits_.wait_ms_max) leave_full(room, wait);
     // It waited for the store, and the standings have a raise already that applied() has not brought yet.
     const bool is_unsent = wait.is_idle() && !mutant(Mutant::ticket_not_sent_again);

@@ -31,6 +31,18 @@ class DeskGateTest : public DeskScene {
     for (const auto& [entry, tag] : journal_.waiting) users.push_back(std::get<Ticket>(entry).user.str());
     return users;
   }
+  /// One place: alice is in, and has not won yet, and bob asks.
+  void alice_in_and_bob(std::optional<Promise> promise = {}) {
+    make();
+    open(1, {.campaign = "lunch", .name = {}, .promise = promise});
+    EXPECT_FALSE(claim("alice", 1));
+    say(Admission::in);
+    EXPECT_FALSE(claim("bob", 2));
+  }
+  void expect_bob_asks() {
+    ASSERT_EQ(gate_.asked.size(), 1U);
+    EXPECT_EQ(gate_.asked[0].user, "bob");
+  }
   const Desk::Counters& counters() { return desk_->counters(); }
 
   HandGate gate_;
@@ -151,45 +163,30 @@ TEST_F(DeskGateTest, who_was_told_full_and_always_asks_before_the_last_claim_has
 }
 
 TEST_F(DeskGateTest, who_was_told_full_and_waits_for_the_store_asks_after_a_raise) {
-  make();
-  open(1, {.campaign = "lunch", .name = {}, .promise = Promise::store});
-  EXPECT_FALSE(claim("alice", 1));
-  say(Admission::in);
-  EXPECT_FALSE(claim("bob", 2));
+  alice_in_and_bob(Promise::store);
   say(Admission::full);
   commit();
   EXPECT_TRUE(gate_.asked.empty());
   show(QuotaRaised{"lunch", 2});
-  ASSERT_EQ(gate_.asked.size(), 1U);
-  EXPECT_EQ(gate_.asked[0].user, "bob");
+  expect_bob_asks();
 }
 
 TEST_F(DeskGateTest, who_is_told_full_after_the_seal_asks_after_a_raise) {
-  make();
-  open(1, {.campaign = "lunch", .name = {}, .promise = Promise::store});
-  EXPECT_FALSE(claim("alice", 1));
-  say(Admission::in);
-  EXPECT_FALSE(claim("bob", 2));
+  alice_in_and_bob(Promise::store);
   commit();
   say(Admission::full);
   show(QuotaRaised{"lunch", 2});
-  ASSERT_EQ(gate_.asked.size(), 1U);
-  EXPECT_EQ(gate_.asked[0].user, "bob");
+  expect_bob_asks();
 }
 
 TEST_F(DeskGateTest, who_was_told_full_asks_though_the_raise_is_known_before_the_seal_is_told) {
-  make();
-  open(1);
-  EXPECT_FALSE(claim("alice", 1));
-  say(Admission::in);
-  EXPECT_FALSE(claim("bob", 2));
+  alice_in_and_bob();
   say(Admission::full);
   const std::vector<Effect> effects{apply(journal_.waiting.front().first), apply(QuotaRaised{"lunch", 2})};
   ASSERT_TRUE(effects[0].sealed);
   desk_->applied(effects);
   EXPECT_EQ(told(1), AnswerKind::won);
-  ASSERT_EQ(gate_.asked.size(), 1U);
-  EXPECT_EQ(gate_.asked[0].user, "bob");
+  expect_bob_asks();
 }
 
 TEST_F(DeskGateTest, a_gate_that_never_answers_is_passed_after_gate_bypass_ms_max) {

@@ -50,7 +50,6 @@ void Issuer::Course::keep(Course& before) {
   pace = std::move(before.pace);
   known = before.progress ? before.progress : before.known;  // a reading may have ended in the middle
   rows_max = before.rows_max;
-  write_failed = before.write_failed;
   issued_told = before.issued_told;
   issued_parked_told = before.issued_parked_told;
   issued_again = before.issued_again;
@@ -84,6 +83,8 @@ Uptime Issuer::step() {
     }
     if (now >= read_due_ && !mutant(Mutant::store_read_once)) in_step_with_store_ = false;
     if (*held != at_work_ || lapsed) in_step_with_store_ = false;
+    // What another one wrote in vain, before we came, leaves no row behind.
+    if (*held && !at_work_) came_to_work_ = true;
     if (*held != at_work_ || is_first) {
       at_work_ = *held;
       counters_.at_work = at_work_;
@@ -93,7 +94,7 @@ Uptime Issuer::step() {
     }
   }
   if (!at_work_) {
-    for (Course& course : courses_) course.write_failed = false;  // the other one finds out
+    write_failed_ = false;  // the other one finds out
     end_pause();
     return *beat_due_;
   }
@@ -108,8 +109,8 @@ Uptime Issuer::step() {
     issue(*course);
     return std::max(now, not_before_);
   }
-  const auto fails = [](const Course& course) { return course.write_failed && !course.stopped && course.has_work(); };
-  if (std::ranges::none_of(courses_, fails)) went_well();
+  const auto has_work = [](const Course& course) { return !course.stopped && course.has_work(); };
+  if (!write_failed_ || std::ranges::none_of(courses_, has_work)) went_well();
   return next;
 }
 
@@ -133,18 +134,18 @@ Result<void> Issuer::read_store() {
   if (!parked) return fail(parked.error());
 
   auto before = std::exchange(courses_, {});
-  std::unordered_map<const Campaign*, Course*> known;
+  std::unordered_map<const Campaign*, Course*> learned;
   const auto learn_new = [&] {
     find_new_campaigns();
-    for (std::size_t i = known.size(); i < courses_.size(); ++i) {
+    for (std::size_t i = learned.size(); i < courses_.size(); ++i) {
       if (i < before.size()) courses_[i].keep(before[i]);
-      known.emplace(courses_[i].campaign, &courses_[i]);
+      learned.emplace(courses_[i].campaign, &courses_[i]);
     }
   };
   learn_new();
   const auto course_of = [&](const Campaign* campaign) -> Course& {
-    if (!known.contains(campaign)) learn_new();  // the journal has shown it in this moment
-    return *known.at(campaign);
+    if (!learned.contains(campaign)) learn_new();  // the journal has shown it in this moment
+    return *learned.at(campaign);
   };
   for (const Progress& row : *rows) {
     const Campaign* const campaign = standings_.find(row.campaign);
@@ -155,8 +156,8 @@ Result<void> Issuer::read_store() {
     }
     Course& course = course_of(campaign);
     if (course.known != row) {
-      course.write_failed = false;  // whoever wrote it: the store has taken it
-      if (!mutant(Mutant::rate_not_held_back)) hold_back(course);
+      write_failed_ = false;  // whoever wrote it: the store has taken it
+      hold_back(course);
     }
     if (auto followed = follow_progress(course, row, heard); !followed) return followed;
   }
@@ -168,7 +169,11 @@ Result<void> Issuer::read_store() {
     std::ranges::sort(course.parked_ranks);
     course.stopped = course.parked_ranks.size() > settings_.parked_max;
   }
-  for (Course& course : courses_) course.known = course.progress;
+  for (Course& course : courses_) {
+    if (came_to_work_ && course.progress) hold_back(course);
+    course.known = course.progress;
+  }
+  came_to_work_ = false;
   ahead_since_.reset();
   in_step_with_store_ = true;
   read_due_ = clock_.uptime() + read_every;
@@ -214,9 +219,10 @@ Result<void> Issuer::follow_progress(Course& course, const Progress& progress, s
   return {};
 }
 
-/// The store has rows that we did not know of: of others, or of a write of ours whose answer was given up. They may
-/// have come just now, and count against the rate as well.
+/// The store may have got rows just now that we did not count: those that we did not know of, and what others sent
+/// before we came to work. They count against the rate as well.
 void Issuer::hold_back(Course& course) {
+  if (mutant(Mutant::rate_not_held_back)) return;
   const Uptime now = clock_.uptime();
   course.pace.hold_back(rate_of(*course.campaign), now);
   pace_of_store_.hold_back(settings_.issue_rate_total, now);
@@ -326,7 +332,7 @@ void Issuer::write(Course& course, const Batch& made) {
       beat_due_.reset();  // or will be, whenever: a beat is true only when that is decided
     }
     if (mutant(Mutant::fault_parks)) return refused(course, made, outcome.error().what);
-    course.write_failed = true;
+    write_failed_ = true;
     failed(outcome.error(), "write coupons of " + made.batch.next.campaign.str());
   } else if (std::holds_alternative<FenceLost>(*outcome)) {
     counters_.fences_lost.fetch_add(1);
@@ -345,8 +351,8 @@ void Issuer::write(Course& course, const Batch& made) {
 }
 
 void Issuer::committed(Course& course, const Batch& made) {
+  write_failed_ = false;
   went_well();
-  for (Course& each : courses_) each.write_failed = false;  // the store takes coupons
   course.progress = made.batch.next;
   course.changes = made.changes;
   course.rows_max = std::min(course.rows_max * 2, limits::coupons_batch_max);
@@ -371,7 +377,7 @@ void Issuer::refused(Course& course, const Batch& made, const std::string& reaso
     return;
   }
   if (made.batch.coupons.empty()) {
-    course.write_failed = true;
+    write_failed_ = true;
     return failed({FaultKind::unavailable, reason}, "write the terms of campaign " + made.batch.next.campaign.str());
   }
   Batch parking = made;

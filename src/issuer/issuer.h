@@ -86,7 +86,6 @@ class Issuer {
     std::optional<Progress> known;     // the last that was read, or written, before a reading that has not ended
     std::uint32_t changes = 0;         // covered by progress
     std::size_t rows_max = 0;          // halved while a row of the batch is refused
-    bool write_failed = false;         // and none went well since
     Pace pace;
     std::vector<std::uint32_t> parked_ranks;  // rising
     std::uint32_t issued_told = 0;            // the last `issued` entry that was appended
@@ -132,6 +131,8 @@ class Issuer {
 
   bool in_step_with_store_ = false;
   bool at_work_ = false;
+  bool came_to_work_ = false;  // and has not read the store since
+  bool write_failed_ = false;  // and the store has taken none since
   std::optional<Uptime> beat_due_;
   Uptime read_due_{};    // the store's progress, even if nothing speaks for it
   Uptime not_before_{};  // after a fault

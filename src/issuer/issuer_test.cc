@@ -18,7 +18,10 @@ using hand::HandStore;
 
 class IssuerTest : public testing::Test {
  protected:
-  IssuerTest() { add(Installation{.id = {7}}); }
+  IssuerTest() {
+    add(Installation{.id = {7}});
+    behind_.apply({1, clock_.now(), Installation{.id = {7}}});
+  }
 
   void add(Entry entry) { standings_.apply({++position_, clock_.now(), std::move(entry)}); }
   void open(const char* campaign, std::uint32_t quota, std::optional<double> rate = 0,
@@ -38,12 +41,21 @@ class IssuerTest : public testing::Test {
     ASSERT_TRUE(checked) << checked.error().what;
   }
   /// Steps whenever the issuer asks for it.
-  void run(Millis during) {
+  void run(Issuer& issuer, Millis during) {
     const Uptime end = clock_.uptime() + during;
     while (clock_.uptime() < end) {
-      const Uptime next = issuer_->step();
+      const Uptime next = issuer.step();
       clock_.move_to(std::min(end, std::max(next, clock_.uptime() + Millis(1))));
     }
+  }
+  void run(Millis during) { run(*issuer_, during); }
+  /// A spare that has read nothing but the first entry of the journal, beside one that has written two coupons.
+  Issuer spare_that_is_behind() {
+    open("lunch", 10);
+    win("lunch", 2);
+    start();
+    run(Millis(100));
+    return {behind_, store_, journal_, clock_, {.holder = "spare", .issue_rate_total = 0, .is_alone = false}};
   }
   std::vector<HandStore::Row>& rows(const char* campaign) { return store_.coupons_of[campaign]; }
   std::size_t most_in_a_second(const std::vector<HandStore::Row>& all) {
@@ -71,6 +83,7 @@ class IssuerTest : public testing::Test {
   HandJournal journal_;
   HandStore store_{clock_};
   Standings standings_;
+  Standings behind_;
   Position position_ = 0;
   std::unique_ptr<Issuer> issuer_;
   double total_rate = 0;
@@ -184,6 +197,27 @@ TEST_F(IssuerTest, the_rate_holds_when_a_spare_takes_over) {
   EXPECT_LE(most_in_a_second(rows("lunch")), 10U);
   expect_dense("lunch", rows("lunch").size());
   EXPECT_GT(rows("lunch").size(), 20U);
+}
+
+TEST_F(IssuerTest, who_comes_to_work_counts_what_the_other_one_sent_in_vain) {
+  open("lunch", 1000, 10.0);
+  win("lunch", 100);
+  start({.holder = "spare"});
+  auto spare = std::move(issuer_);
+  start({.holder = "first"});
+  run(Millis(1500));
+  store_.at_work = "spare";
+  run(*spare, Millis(3000));  // knows the last row
+  const std::size_t before = rows("lunch").size();
+  store_.at_work = "other";  // whose rows are undone, whenever they came
+  run(*spare, Millis(1100));
+  store_.at_work = "spare";
+  const Uptime came = clock_.uptime();
+  run(*spare, Millis(3000));
+  ASSERT_GT(rows("lunch").size(), before);
+  const auto first = std::ranges::find_if(store_.sent, [&](const auto& batch) { return batch.at >= came; });
+  ASSERT_NE(first, store_.sent.end());
+  EXPECT_GE(first->at - came, Millis(1000));
 }
 
 TEST_F(IssuerTest, the_rate_holds_when_a_commit_lands_after_its_answer_was_given_up) {
@@ -662,71 +696,52 @@ TEST_F(IssuerTest, a_store_that_was_set_back_while_nothing_was_due_is_filled_aga
 }
 
 TEST_F(IssuerTest, who_is_behind_another_issuer_waits_for_the_journal_and_goes_on) {
-  open("lunch", 10);
-  win("lunch", 2);
-  start();
-  run(Millis(100));
-  Standings behind;  // as of a spare that was cut from the journal
-  behind.apply({1, clock_.now(), Installation{.id = {7}}});
-  Issuer spare(behind, store_, journal_, clock_, {.holder = "spare", .issue_rate_total = 0, .is_alone = false});
+  Issuer spare = spare_that_is_behind();
   store_.at_work = "spare";
   ASSERT_TRUE(spare.check());
-  const auto step = [&](int seconds) {
-    for (const Uptime end = clock_.uptime() + Millis(1000 * seconds); clock_.uptime() < end;) {
-      clock_.move_to(std::max(spare.step(), clock_.uptime() + Millis(1)));
-    }
-  };
-  step(30);
+  run(spare, Millis(30'000));
   EXPECT_FALSE(spare.counters().stopped) << "nobody has said that the journal has no more";
   spare.heard();
   spare.heard();
-  step(30);
+  run(spare, Millis(30'000));
   EXPECT_FALSE(spare.counters().stopped);
   spare.heard();
-  step(30);
+  run(spare, Millis(30'000));
   EXPECT_TRUE(spare.counters().stopped) << "the journal was read to its end, and the store is ahead of it";
 }
 
 TEST_F(IssuerTest, who_is_behind_with_one_campaign_holds_back_no_other_one_for_it) {
-  Standings behind;
-  behind.apply({1, clock_.now(), Installation{.id = {7}}});
-  open("zzz", 10, 1.0 / 60);
-  behind.apply({position_, clock_.now(), Opened{.campaign = "zzz", .name = {}, .quota = 10, .issue_rate = 1.0 / 60}});
-  win("zzz", 1);
-  behind.apply({position_, clock_.now(), Ticket{.campaign = "zzz", .user = "u1", .code = {1}}});
-  win("zzz", 1, 2);
-  behind.apply({position_, clock_.now(), Ticket{.campaign = "zzz", .user = "u2", .code = {2}}});
-  start();
-  run(Millis(1000));
-  ASSERT_EQ(rows("zzz").size(), 1U);
-  Issuer spare(behind, store_, journal_, clock_, {.holder = "spare", .issue_rate_total = 0, .is_alone = false});
-  ASSERT_TRUE(spare.check());
+  const auto both = [this](const Entry& entry) {
+    add(entry);
+    behind_.apply({position_, clock_.now(), entry});
+  };
+  both(Opened{.campaign = "zzz", .name = {}, .quota = 10, .issue_rate = 1.0 / 60});
+  both(Ticket{.campaign = "zzz", .user = "u1", .code = {1}});
+  both(Ticket{.campaign = "zzz", .user = "u2", .code = {2}});
+  Issuer late(behind_, store_, journal_, clock_, {.holder = "late", .issue_rate_total = 0, .is_alone = false});
+  run(late, Millis(1000));
+  ASSERT_EQ(rows("zzz").size(), 1U) << "the next one is due in a minute";
   const Opened aaa{.campaign = "aaa", .name = {}, .quota = 1, .issue_rate = 0};
   const Time added = clock_.now();
-  add(aaa);  // which the spare has not read
+  add(aaa);
+  start({.holder = "other"});
+  store_.at_work = "other";
   run(Millis(1000));
-  clock_.move_to(clock_.uptime() + Millis(120'000));
-  store_.at_work = "spare";
-  spare.step();
-  ASSERT_TRUE(spare.trouble());
+  ASSERT_TRUE(store_.progress_of.contains("aaa"));
+  store_.at_work = "late";  // who has not noticed
+  clock_.move_to(clock_.uptime() + Millis(70'000));
+  late.step();
+  ASSERT_TRUE(late.trouble());
   clock_.move_to(clock_.uptime() + Millis(300));
-  spare.step();
-  EXPECT_EQ(spare.counters().owed, 1U);
-  behind.apply({position_, added, aaa});
-  for (const Uptime end = clock_.uptime() + Millis(5000); clock_.uptime() < end;) {
-    clock_.move_to(std::max(spare.step(), clock_.uptime() + Millis(1)));
-  }
+  late.step();
+  EXPECT_EQ(late.counters().owed, 1U);
+  behind_.apply({position_, added, aaa});
+  run(late, Millis(5000));
   EXPECT_EQ(rows("zzz").size(), 2U) << "nobody had written there";
 }
 
 TEST_F(IssuerTest, who_is_behind_believes_only_what_was_heard_before_he_looked) {
-  open("lunch", 10);
-  win("lunch", 2);
-  start();
-  run(Millis(100));
-  Standings behind;
-  behind.apply({1, clock_.now(), Installation{.id = {7}}});
-  Issuer spare(behind, store_, journal_, clock_, {.holder = "spare", .issue_rate_total = 0, .is_alone = false});
+  Issuer spare = spare_that_is_behind();
   store_.at_work = "spare";
   ASSERT_TRUE(spare.check());
   store_.on_read = [&] {
@@ -741,18 +756,7 @@ TEST_F(IssuerTest, who_is_behind_believes_only_what_was_heard_before_he_looked) 
 }
 
 TEST_F(IssuerTest, a_spare_that_was_behind_at_its_start_may_be_behind_once_more) {
-  open("lunch", 10);
-  win("lunch", 2);
-  start();
-  run(Millis(100));
-  Standings behind;
-  behind.apply({1, clock_.now(), Installation{.id = {7}}});
-  Issuer spare(behind, store_, journal_, clock_, {.holder = "spare", .issue_rate_total = 0, .is_alone = false});
-  const auto step = [&](int seconds) {
-    for (const Uptime end = clock_.uptime() + Millis(1000 * seconds); clock_.uptime() < end;) {
-      clock_.move_to(std::max(spare.step(), clock_.uptime() + Millis(1)));
-    }
-  };
+  Issuer spare = spare_that_is_behind();
   ASSERT_TRUE(spare.check());
   for (std::uint32_t user = 3; user <= 5; ++user) {
     store_.at_work.reset();
@@ -760,7 +764,7 @@ TEST_F(IssuerTest, a_spare_that_was_behind_at_its_start_may_be_behind_once_more)
     run(Millis(3000));                            // the other one writes
     for (int i = 0; i < 100; ++i) spare.heard();  // as of long ago
     store_.at_work = "spare";
-    step(30);
+    run(spare, Millis(30'000));
     EXPECT_FALSE(spare.counters().stopped) << "that row it sees for the first time";
   }
 }

@@ -215,11 +215,10 @@ std::vector<std::string> told_beyond_store(const Folds& folds, const StoreRows& 
     const auto row = std::ranges::find(rows.progress, id, [](const Progress& one) { return one.campaign.view(); });
     const std::uint32_t written = row == rows.progress.end() ? 0 : row->rank;
     if (written >= rank) continue;
-    beyond.push_back(
-        fmt::format("whether campaign {} kept promise = store: clients were told of rank {}, and the store is at rank "
-                    "{}; was it set "
-                    "back? Then verify again when nothing is owed. If it was not, they were told too early",
-                    id, rank, written));
+    beyond.push_back(fmt::format(
+        "whether campaign {} kept promise = store: clients were told of rank {}, and the store is at rank {}; was it "
+        "set back? Then verify again when nothing is owed. If it was not, they were told too early",
+        id, rank, written));
   }
   return beyond;
 }

@@ -215,7 +215,7 @@ TEST(Verify, what_was_told_of_promise_store_stands_in_the_store) {
     server.append(
         {Opened{.campaign = "lunch", .name = {}, .quota = 3, .promise = Promise::store}, ticket(1), ticket(2)});
     server.issue();
-    server.append({ticket(3)});
+    server.append({ticket(3), opened("dinner", 1), Ticket{.campaign = "dinner", .user = "u1", .code = code_of(1)}});
   }
   const std::string path = folder.path / "history";
   const auto won = [](int rank) {
@@ -235,6 +235,9 @@ TEST(Verify, what_was_told_of_promise_store_stands_in_the_store) {
     return verified(folder.path, {path});
   };
   EXPECT_TRUE(report_of(won(2)).exact()) << "the third is owed, and nobody was told";
+  Attempt promised_by_the_journal = won(1);
+  promised_by_the_journal.campaign = "dinner";
+  EXPECT_TRUE(report_of(promised_by_the_journal).exact());
   for (const Attempt& early : {won(3), sold_out}) {
     const Report report = report_of(early);
     EXPECT_FALSE(report.broken()) << render_text(report);
