@@ -235,10 +235,20 @@ class Mistakes(unittest.TestCase):
             server.wait_for("claims win again", wins, 30)
             server.wait_for("/readyz is 200 again", lambda: api.get("/readyz").status == 200, 30)
             self.assertEqual(api.text().count(refused), 2, api.text())
+
+            def told(words):
+                return [line for line in api.text().splitlines() if words in line]
+
+            self.assertEqual(told("out of step with the journal"), [])
             forbid("READ")  # and nobody claims
             server.wait_for("/readyz is 503 and says why", lambda: "read topic" in reasons(), 30)
+            server.wait_for("the silence is told", lambda: told("out of step with the journal"), 30)
             allow(topic, "READ")
             server.wait_for("/readyz is 200, though nothing came to be read", lambda: api.get("/readyz").status == 200, 30)
+            server.wait_for("its end is told", lambda: told("in step with the journal again after_ms="))
+            begins = told("out of step with the journal")
+            self.assertEqual((len(begins), len(told("in step with the journal again"))), (1, 1), "once, whatever the number of loops")
+            self.assertRegex(begins[0], r"warn .*503.*nothing was heard from the journal for \d{4,} ms")
             self.assertTrue(wins())
 
     def test_topic_that_is_not_there(self):
