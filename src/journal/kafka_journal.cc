@@ -2,6 +2,11 @@
 //   One thread reads the topic, applies and tells. A second one sends (kafka_sender.h). A third one only asks the
 //   brokers where the topic ends, four times a second, since that call blocks while they are away: what was read up to
 //   such an end makes the news of that moment whole, and that is heard().
+//
+//   A leader that is cut off from the other brokers, but not from us, says for ever where the topic ended when it was
+//   cut off, and that it is the leader; and librdkafka, which asks whom it is connected to, stays with it. So what
+//   acknowledgements tell, what was read, and what connections of their own are told in a check, is held against each
+//   end that is told later (told_ends.h), and the thread that asks gets the reader another connection.
 #include "journal/kafka_journal.h"
 
 #include <fmt/format.h>
@@ -22,7 +27,8 @@ constexpr Millis start_ms_max{10'000};  // without a message, while there should
 constexpr Millis read_wait{20};
 constexpr Millis stop_ms_max{5000};  // for what is in flight
 constexpr Millis skipped_told_every{60'000};
-constexpr Millis offset_ms_max{10'000};  // how long a stamp tells how far the brokers' clock is off ours
+constexpr Millis offset_ms_max{10'000};   // how long a stamp tells how far the brokers' clock is off ours
+constexpr unsigned connections_max = 15;  // tried in a row: one of three brokers, each by chance, will know more
 
 }  // namespace
 
@@ -103,11 +109,13 @@ void KafkaJournal::run() {
 bool KafkaJournal::step(Millis wait) {
   messages_.clear();
   if (is_trusted(wait)) {
-    if (auto read = reader_.read(wait, messages_); !read) {
+    const auto read = reader_.read(wait, messages_);
+    if (!read && !read.error().retryable()) {
       lose(read.error());
       return false;
     }
     show(messages_);
+    if (!read && !note_cut_short(read.error())) return false;
     for (const KafkaKey& key : reader_.skipped_keys()) {
       if (key.node == node_) sender_->skipped(key.number);
     }
@@ -117,16 +125,42 @@ bool KafkaJournal::step(Millis wait) {
   return !lost_;
 }
 
+/// A leader that is cut off has nothing where others gave us something; so another is asked. False: nobody has.
+bool KafkaJournal::note_cut_short(const Fault& fault) {
+  if (++cut_short_in_a_row_ > connections_max) {
+    lose({FaultKind::corrupt, fault.what +
+                                  ". A part of the journal is gone: restore the topic from a backup or from another "
+                                  "replica"});
+    return false;
+  }
+  log::warn("a broker has nothing where the journal is read: another connection is tried", {{"reason", fault.what}});
+  std::lock_guard lock(watch_mutex_);
+  is_cut_short_ = true;
+  return true;
+}
+
 /// While the topic may be another one than it was, nothing is read from it.
 bool KafkaJournal::is_trusted(Millis wait) {
   std::unique_lock lock(watch_mutex_);
+  if (next_connection_) exchange_connection();
   // Who refused to give messages says so once, and may have none to give when he does no more: only a check tells.
   is_refused_ = is_refused_ || (!refusal_ && reader_.refusal());
   refusal_ = reader_.refusal();
-  if (!trusts_.wait_for(lock, wait, [this] { return !is_suspicious_ && !is_refused_; })) return false;
+  const auto trusts = [this] { return !is_suspicious_ && !is_refused_ && !is_cut_short_; };
+  if (!trusts_.wait_for(lock, wait, trusts)) return false;
   if (refusal_) reader_.forget_refusal();
   refusal_.reset();
   return true;
+}
+
+/// With the lock. While the watching thread waits for it, nobody else has to do with the reader.
+void KafkaJournal::exchange_connection() {
+  const auto exchanged = reader_.exchange(*next_connection_);
+  if (!exchanged) log::warn("another connection cannot read the journal", {{"reason", exchanged.error().what}});
+  next_connection_ = nullptr;
+  is_cut_short_ = false;
+  ++exchanged_;
+  taken_.notify_all();
 }
 
 void KafkaJournal::show(std::span<KafkaReader::Read> read) {
@@ -153,7 +187,9 @@ void KafkaJournal::show(std::span<KafkaReader::Read> read) {
     read_ = reader_.reached();
   }
   tell_skipped();
-  if (!batch_.empty()) follower_->shown(batch_);
+  if (batch_.empty()) return;
+  cut_short_in_a_row_ = 0;
+  follower_->shown(batch_);
 }
 
 /// Once, and then of all that came in a minute: somebody may have taken the topic for his own.
@@ -198,7 +234,6 @@ void KafkaJournal::hear() {
   }
   if (loss) return lose(*loss);
   if (!look) return;
-  if (auto whole = reader_.check_ends(look->read_before, look->ends); !whole) return lose(whole.error());
   if (!reader_.has_reached(look->ends)) return;
   {
     std::lock_guard lock(watch_mutex_);
@@ -241,8 +276,9 @@ Result<KafkaReader::Ends> KafkaJournal::ask_ends() {
 bool KafkaJournal::check() {
   const auto fits = timed(check_calls_, [this] {
     auto checked = check_topic(options_.place, admin_, answer_ms_max);
-    return checked ? reader_.check_begin(answer_ms_max) : checked;
+    return checked ? reader_.check_begin(answer_ms_max) : fail(checked.error());
   });
+  if (fits) told_ends_.learn(*fits);
   std::unique_lock lock(watch_mutex_);
   const auto before = trouble_;
   bool is_fit = fits.has_value();
@@ -263,6 +299,44 @@ bool KafkaJournal::check() {
   return is_fit;
 }
 
+Fault KafkaJournal::told_less(const ToldEnds::Behind& behind) const {
+  Fault less{
+      FaultKind::unavailable,
+      fmt::format("the leader of topic {} [{}] says that it ends at {}, and it ended at {} before: is that broker "
+                  "cut off from the others?",
+                  options_.place.topic, behind.partition, behind.end, behind.before)};
+  if (behind.times_in_a_row == 1) log::warn("another connection to the journal is tried", {{"reason", less.what}});
+  return less;
+}
+
+/// No connection tells as much as before. What was read and is gone is a loss; what was not, nobody was told of.
+std::optional<Fault> KafkaJournal::give_up(const ToldEnds::Behind& behind, const KafkaReader::Ends& read_before,
+                                           const KafkaReader::Ends& ends) {
+  if (auto whole = reader_.check_ends(read_before, ends); !whole) return whole.error();
+  log::error("entries that were acknowledged, and not read yet, are gone: did the brokers elect an unclean leader?",
+             {{"topic", options_.place.topic},
+              {"partition", behind.partition},
+              {"end", behind.end},
+              {"before", behind.before}});
+  told_ends_.give_up(behind);
+  return {};
+}
+
+/// With the lock, which is given up meanwhile.
+void KafkaJournal::have_connection_exchanged(std::unique_lock<std::mutex>& lock) {
+  lock.unlock();
+  auto connection = reader_.connect();
+  if (!connection) log::warn("no other connection to the journal", {{"reason", connection.error().what}});
+  lock.lock();
+  if (!connection) return;
+  next_connection_ = &*connection;
+  taken_.wait(lock, [this] { return !next_connection_ || !watching_; });
+  next_connection_ = nullptr;
+  lock.unlock();
+  connection = fail(FaultKind::unavailable, "");  // the one that was given up ends, which may take its time
+  lock.lock();
+}
+
 void KafkaJournal::watch() {
   Uptime check_due = options_.clock.uptime() + options_.check_every;
   std::unique_lock lock(watch_mutex_);
@@ -271,8 +345,11 @@ void KafkaJournal::watch() {
     if (!watching_) return;
     const KafkaReader::Ends read_before = read_;
     const bool was_refused = is_refused_;
-    const bool was_suspicious = is_suspicious_ || was_refused;
+    const bool was_cut_short = is_cut_short_;
+    const bool was_suspicious = is_suspicious_ || was_refused || was_cut_short;
     lock.unlock();
+    told_ends_.learn(read_before);
+    told_ends_.learn(sender_->acknowledged());
     Time asked = options_.clock.now();
     auto ends = ask_ends();
     bool fits = !was_suspicious;
@@ -282,12 +359,19 @@ void KafkaJournal::watch() {
       asked = options_.clock.now();  // what was asked before the check is old
       ends = ask_ends();
     }
+    const auto behind = ends ? told_ends_.look(*ends) : std::nullopt;
+    const auto less = behind ? std::optional(told_less(*behind)) : std::nullopt;
+    std::optional<Fault> loss;
+    if (behind && behind->times_in_a_row > connections_max) loss = give_up(*behind, read_before, *ends);
     lock.lock();
-    is_suspicious_ = !ends || !fits;
+    is_suspicious_ = !ends || !fits || behind;
     if (was_refused && !is_suspicious_) is_refused_ = false;
     trusts_.notify_all();
-    away_ = ends ? std::nullopt : std::optional(ends.error());
-    if (ends) looked_at_ = options_.clock.uptime();
+    away_ = ends ? less : std::optional(ends.error());
+    if (ends && !behind) looked_at_ = options_.clock.uptime();
+    if (behind) look_.reset();
+    if (loss) loss_ = loss;
+    if (behind || was_cut_short) have_connection_exchanged(lock);
     if (is_suspicious_) continue;
     lag_ = 0;
     for (const auto& [partition, end] : *ends) {
@@ -295,7 +379,7 @@ void KafkaJournal::watch() {
     }
     // One that waits to be reached stays: else whoever is always a little behind would never be told. But not one from
     // before the brokers were away.
-    if (!look_ || was_suspicious) look_ = Look{.asked = asked, .read_before = read_before, .ends = std::move(*ends)};
+    if (!look_ || was_suspicious) look_ = Look{.asked = asked, .ends = std::move(*ends)};
   }
 }
 
@@ -306,6 +390,7 @@ void KafkaJournal::stop() {
     watching_ = false;
   }
   watch_wakes_.notify_all();
+  taken_.notify_all();
   stopping_ = true;
   if (thread_.joinable()) thread_.join();
   if (watcher_.joinable()) watcher_.join();
@@ -339,6 +424,7 @@ KafkaJournal::KafkaStats KafkaJournal::kafka_stats() const {
   std::lock_guard lock(watch_mutex_);
   return {.lag_entries = lag_,
           .silent_seconds = std::chrono::duration<double>(options_.clock.uptime() - looked_at_).count(),
+          .exchanged = exchanged_,
           .ends = ends_calls_,
           .checks = check_calls_};
 }

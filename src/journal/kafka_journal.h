@@ -15,6 +15,7 @@
 #include "journal/journal.h"
 #include "journal/kafka_reader.h"
 #include "journal/kafka_sender.h"
+#include "journal/told_ends.h"
 #include "kafka/kafka_admin.h"
 
 namespace firstcome {
@@ -29,6 +30,8 @@ namespace firstcome {
 ///              after `append_ms_max` is given up: told as failed if it cannot have been written, else neither. Where
 ///              the producer breaks, another one takes its place, and the tickets without a report are sent once more;
 ///              an operator's entry is not.
+///   Leaders    who tells less than was told before is the leader no more (told_ends.h), though he says that he is:
+///              nothing is read from him, and others are asked.
 ///   Fails      a topic that does not keep the promises is refused at the start. Afterwards trouble() tells, and
 ///              nothing is shown or heard until it is mended. Where an entry that was shown is gone, another topic
 ///              stands in its place, or an entry cannot be read, on_journal_lost() ends the process: this node must
@@ -74,6 +77,7 @@ class KafkaJournal final : public Journal {
   struct KafkaStats {
     std::uint64_t lag_entries = 0;  ///< at the last look: messages that are there and were not read
     double silent_seconds = 0;      ///< since the brokers last said where the topic ends
+    std::uint64_t exchanged = 0;    ///< connections that read, and were given up for another
     Calls ends;                     ///< where does the topic end?
     Calls checks;                   ///< is the topic as it must be?
   };
@@ -86,7 +90,6 @@ class KafkaJournal final : public Journal {
  private:
   struct Look {  // of the thread that looks where the topic ends
     Time asked;
-    KafkaReader::Ends read_before;
     KafkaReader::Ends ends;
   };
 
@@ -96,6 +99,8 @@ class KafkaJournal final : public Journal {
   void run();
   bool step(Millis wait);
   bool is_trusted(Millis wait);
+  bool note_cut_short(const Fault& fault);
+  void exchange_connection();
   void show(std::span<KafkaReader::Read> read);
   void tell_skipped();
   void learn_offset(Millis least, Millis most);
@@ -109,6 +114,10 @@ class KafkaJournal final : public Journal {
   void watch();
   Result<KafkaReader::Ends> ask_ends();
   bool check();
+  Fault told_less(const ToldEnds::Behind& behind) const;
+  std::optional<Fault> give_up(const ToldEnds::Behind& behind, const KafkaReader::Ends& read_before,
+                               const KafkaReader::Ends& ends);
+  void have_connection_exchanged(std::unique_lock<std::mutex>& lock);
   template <class Ask>
   auto timed(Calls& calls, Ask ask);
 
@@ -126,14 +135,20 @@ class KafkaJournal final : public Journal {
   std::optional<Look> look_;
   std::optional<Fault> loss_, trouble_;  // what the last check of the topic found
   std::optional<Fault> refusal_;         // of brokers that give us no messages
-  std::optional<Fault> away_;            // of brokers that did not say where the topic ends, when asked last
+  std::optional<Fault> away_;            // of brokers that did not say, when asked last, where the topic ends now
   bool is_suspicious_ = false;  // the brokers were away, or something is wrong: checked before anything is read
   bool is_refused_ = false;     // a broker gave us no messages, and no check has passed since
-  std::condition_variable trusts_;
+  bool is_cut_short_ = false;   // a broker has nothing where we read, and no other connection was tried since
+  kafka::Consumer* next_connection_ = nullptr;  // the watching thread waits until it is taken
+  std::condition_variable trusts_, taken_;
+  std::uint64_t exchanged_ = 0;
   bool watching_ = false;
   Uptime looked_at_{};
   std::uint64_t lag_ = 0;
   Calls ends_calls_, check_calls_;
+
+  ToldEnds told_ends_;               // of the watching thread
+  unsigned cut_short_in_a_row_ = 0;  // of the journal's thread
 
   Millis offset_{0};  // the brokers' clock minus ours, as long as it is known
   Uptime offset_known_until_{};

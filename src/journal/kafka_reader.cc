@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <numeric>
+#include <utility>
 
 #include "base/limits.h"
 
@@ -223,17 +224,25 @@ Result<void> KafkaReader::check_ends(const Ends& read_before, const Ends& ends) 
   return {};
 }
 
-Result<void> KafkaReader::check_begin(Millis longest) const {
+Result<KafkaReader::Ends> KafkaReader::check_begin(Millis longest) const {
   auto consumer = kafka::Consumer::open(place_.access, place_.topic);
   if (!consumer) return fail(consumer.error());
+  auto ends = consumer->ends(partitions_, longest);
+  if (!ends) return ends;
   std::vector<std::uint32_t> others(partitions_.size() - 1);  // first_entry() looks at partition 0
   std::iota(others.begin(), others.end(), 1U);
-  if (auto whole = check_begins(place_, *consumer, others, longest); !whole) return whole;
+  if (auto whole = check_begins(place_, *consumer, others, longest); !whole) return fail(whole.error());
   auto now = first_entry(place_, *consumer, 0, longest, longest);
   if (!now) return fail(now.error());
   if (*now != std::optional<Entry>(installation_)) {
     return damaged(place_, 0, 0, "the first entry is another one than before: the topic was deleted and made anew");
   }
+  return ends;
+}
+
+Result<void> KafkaReader::exchange(kafka::Consumer& other) {
+  if (auto assigned = other.assign(reached()); !assigned) return assigned;
+  std::swap(consumer_, other);
   return {};
 }
 

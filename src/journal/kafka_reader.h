@@ -30,9 +30,9 @@ struct KafkaKey {
 ///   Position   the offset + 1.
 ///   Skipped    a message that is no entry of ours, wherever it stands, or that has a client's stamp, which is nobody's
 ///              time: so it is for everybody who reads it. Counted.
-///   Fails      corrupt: a damaged entry, an offset that is gone, a first entry that is no installation, or one of
-///              another installation than partition 0's. misconfigured: an entry of a newer firstcome; an installation
-///              with a client's stamp.
+///   Fails      corrupt: a damaged entry, a first entry that is no installation, or one of another installation than
+///              partition 0's. misconfigured: an entry of a newer firstcome; an installation with a client's stamp.
+///              unavailable: the broker says that there is nothing where it reads; another connection is needed.
 ///   Threads    one at a time; ends() from another one too.
 class KafkaReader {
  public:
@@ -64,8 +64,14 @@ class KafkaReader {
   Result<void> check_ends(const Ends& read_before, const Ends& ends) const;
 
   /// Is the first entry still the one that was read? A topic that was deleted and made anew has another one. And does
-  /// each partition still begin with its first entry?
-  Result<void> check_begin(Millis longest) const;
+  /// each partition still begin with its first entry? Returns the ends, as a connection of its own was told.
+  Result<Ends> check_begin(Millis longest) const;
+
+  /// Another connection, which may find other leaders than that of this reader.
+  Result<kafka::Consumer> connect() const { return kafka::Consumer::open(place_.access, place_.topic); }
+
+  /// Goes on from where it is by that one, and hands back the one that it had. Not beside another call.
+  Result<void> exchange(kafka::Consumer& other);
 
   /// Why nothing comes, if a broker refuses to give it.
   std::optional<Fault> refusal() const { return consumer_.refusal(); }

@@ -192,6 +192,7 @@ void KafkaSender::settle(const kafka::Producer::Report& report) {
   }
   if (report.delivery == kafka::Delivery::done) {  // it is answered when it is seen
     has_delivered_ = true;
+    line.acknowledged = std::max(line.acknowledged, report.offset + 1);
     refusal_.reset();
     return;
   }
@@ -246,6 +247,13 @@ void KafkaSender::tell_refusal() {
 std::optional<Fault> KafkaSender::refusal() const {
   std::lock_guard lock(mutex_);
   return options_.clock.uptime() < refused_at_ + refusal_ms_max ? refusal_ : std::nullopt;
+}
+
+kafka::Offsets KafkaSender::acknowledged() const {
+  std::lock_guard lock(mutex_);
+  kafka::Offsets ends;
+  for (const auto& [partition, line] : lines_) ends[partition] = line.acknowledged;
+  return ends;
 }
 
 void KafkaSender::close_producer(const Fault& why) {

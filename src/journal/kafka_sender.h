@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "journal/journal.h"
 #include "journal/kafka_reader.h"
+#include "kafka/kafka_consumer.h"
 #include "kafka/kafka_producer.h"
 
 namespace firstcome {
@@ -67,6 +68,9 @@ class KafkaSender {
   /// thread.
   std::optional<Fault> refusal() const;
 
+  /// Where each partition ended at least, by what was acknowledged. Any thread.
+  kafka::Offsets acknowledged() const;
+
   /// Refuses from now on.
   void close();
 
@@ -107,6 +111,7 @@ class KafkaSender {
     std::deque<Message> waiting;
     std::vector<Message> batch;  // being handed over
     std::size_t on_the_way = 0;  // of the present batch, without a report
+    std::int64_t acknowledged = 0;
     Uptime since{};
   };
 

@@ -65,6 +65,7 @@ TEST_F(KafkaSenderTest, a_ticket_whose_producer_breaks_is_sent_once_more) {
     ASSERT_EQ(sender->stats().sent_again, 1U) << round;
     ASSERT_EQ(sender->stats().unknown + sender->stats().failed, 0U) << round;
     ASSERT_EQ(sender->waiting(), 1U) << "to be seen";
+    ASSERT_EQ(sender->acknowledged(), (kafka::Offsets{{0, static_cast<std::int64_t>(round) + 1}}));
     all.insert(round);
   }
   EXPECT_EQ(nodes(rounds), all);

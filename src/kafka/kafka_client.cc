@@ -120,8 +120,6 @@ FaultKind Troubles::kind_of(rd_kafka_resp_err_t error) {
       return FaultKind::misconfigured;
     case RD_KAFKA_RESP_ERR__BAD_MSG:
     case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
-    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
-    case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
       return FaultKind::corrupt;
     case RD_KAFKA_RESP_ERR__TIMED_OUT:
       return FaultKind::timed_out;

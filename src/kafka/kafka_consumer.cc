@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <future>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -23,12 +24,12 @@ struct FreeList {
 };
 using List = std::unique_ptr<rd_kafka_topic_partition_list_t, FreeList>;
 
-/// librdkafka 2.0.2 waits for ever for a consumer whose topic was deleted: then it is left behind, for the process
-/// ends.
-void end_consumer(rd_kafka_t* client) {
+/// librdkafka 2.0.2 waits for ever for a consumer whose topic was deleted: then it is left behind, with what its
+/// callbacks need.
+void end_consumer(rd_kafka_t* client, std::shared_ptr<Told> told) {
   std::promise<void> is_over;
   auto over = is_over.get_future();
-  std::thread ender([client, is_over = std::move(is_over)]() mutable {
+  std::thread ender([client, told = std::move(told), is_over = std::move(is_over)]() mutable {
     rd_kafka_consumer_close(client);
     rd_kafka_destroy(client);
     is_over.set_value();
@@ -41,7 +42,7 @@ void end_consumer(rd_kafka_t* client) {
 }  // namespace
 
 struct Consumer::Parts {
-  Told told;
+  std::shared_ptr<Told> told = std::make_shared<Told>();
   std::string topic;
   rd_kafka_t* client = nullptr;
   Queue queue;
@@ -52,7 +53,7 @@ struct Consumer::Parts {
   ~Parts() {
     queue.reset();
     if (!client) return;
-    end_consumer(client);
+    end_consumer(client, told);
   }
   Result<std::size_t> take_one(rd_kafka_message_t& message, const std::function<void(const Message&)>& take);
   Result<Offsets> ask(std::span<const std::uint32_t> partitions, std::int64_t which, Millis longest,
@@ -67,7 +68,7 @@ Consumer& Consumer::operator=(Consumer&&) noexcept = default;
 Result<Consumer> Consumer::open(const Access& access, const std::string& topic) {
   auto parts = std::make_unique<Parts>();
   parts->topic = topic;
-  auto conf = conf_of(access, parts->told);
+  auto conf = conf_of(access, *parts->told);
   if (!conf) return fail(conf.error());
   const std::pair<const char*, const char*> settings[] = {
       {"group.id", "firstcome"},
@@ -75,6 +76,8 @@ Result<Consumer> Consumer::open(const Access& access, const std::string& topic) 
       {"enable.auto.offset.store", "false"},
       {"auto.offset.reset", "error"},  // an offset that is not there is a lost journal, and not the newest message
       {"enable.partition.eof", "true"},
+      // By default a transaction that somebody else leaves open holds us up; none of our messages is in one.
+      {"isolation.level", "read_uncommitted"},
       {"check.crcs", "true"},
       {"max.poll.interval.ms", "86400000"},  // who does not read for a while is no dead member of a group
       {"allow.auto.create.topics", "false"},
@@ -103,7 +106,7 @@ Result<void> Consumer::assign(const std::map<std::uint32_t, std::int64_t>& offse
   }
   parts_->reached = offsets;
   if (const auto error = rd_kafka_assign(parts_->client, list.get())) {
-    return fail(parts_->told.troubles.fault("assign topic " + parts_->topic, error));
+    return fail(parts_->told->troubles.fault("assign topic " + parts_->topic, error));
   }
   return {};
 }
@@ -118,7 +121,8 @@ Result<std::size_t> Consumer::Parts::take_one(rd_kafka_message_t& message,
   if (message.err) {
     // Of the group, whose rights we do not need.
     if (message.partition < 0 || message.err == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED) return 0;
-    Fault fault = told.troubles.fault(fmt::format("read topic {} [{}]", topic, message.partition), message.err);
+    Fault fault = told->troubles.fault(fmt::format("read topic {} [{}]", topic, message.partition), message.err);
+    if (message.err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) return fail(std::move(fault));
     if (fault.kind == FaultKind::corrupt) return fail(std::move(fault));
     if (fault.kind == FaultKind::misconfigured) refusal = std::move(fault);
     return 0;  // else a broker that is away, or a leader that moves: librdkafka goes on by itself
@@ -186,11 +190,11 @@ Result<Offsets> Consumer::Parts::ask(std::span<const std::uint32_t> partitions, 
   const std::string doing = "ask where topic " + topic + " " + std::string(what);
   const auto error = rd_kafka_offsets_for_times(client, list.get(), as_int(longest));
   rd_kafka_poll(client, 0);  // what the callbacks have to say of it, though nobody may read meanwhile
-  if (error) return fail(told.troubles.fault(doing, error));
+  if (error) return fail(told->troubles.fault(doing, error));
   Offsets offsets;
   for (int i = 0; i < list->cnt; ++i) {
     const auto& one = list->elems[i];
-    if (one.err) return fail(told.troubles.fault(doing, one.err));
+    if (one.err) return fail(told->troubles.fault(doing, one.err));
     offsets[static_cast<std::uint32_t>(one.partition)] = one.offset;
   }
   return offsets;

@@ -41,8 +41,9 @@ class Consumer {
   /// Waits for the next message, gives it and those that are here already to `take`, at most `messages_max`. Returns
   /// how many; 0 when none came within `wait`.
   ///
-  ///   Fails   corrupt: a message is damaged, or an assigned offset is not there (any more). A broker that cannot be
-  ///           reached, or refuses, is no fault here: messages come when it is back, or lets us again (see refusal()).
+  ///   Fails   corrupt: a message is damaged. unavailable: where it reads there is nothing (any more), as that broker
+  ///           says; it reads no further. A broker that cannot be reached, or refuses, is no fault here: messages come
+  ///           when it is back, or lets us again (see refusal()).
   Result<std::size_t> poll(Millis wait, std::size_t messages_max, const std::function<void(const Message&)>& take);
 
   /// Why no messages come, if a broker refuses to give them. For the polling thread.

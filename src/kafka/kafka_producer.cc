@@ -40,6 +40,7 @@ void on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
   told.delivered({.number = reinterpret_cast<std::uintptr_t>(message->_private),
                   .delivery = delivery_of(*message),
                   .partition = static_cast<std::uint32_t>(message->partition),
+                  .offset = message->offset,
                   .key = bytes_of(message->key, message->key_len),
                   .body = bytes_of(message->payload, message->len),
                   .why = message->err ? told.troubles.fault("append to the topic", message->err)

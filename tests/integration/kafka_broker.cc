@@ -197,4 +197,29 @@ Result<void> delete_records(const KafkaPlace& place, std::uint32_t partition, st
   });
 }
 
+OpenTransaction::OpenTransaction(const KafkaPlace& place) {
+  std::array<char, 512> why{};
+  rd_kafka_conf_t* const conf = rd_kafka_conf_new();
+  rd_kafka_conf_set(conf, "bootstrap.servers", place.access.brokers.c_str(), why.data(), why.size());
+  rd_kafka_conf_set(conf, "transactional.id", place.topic.c_str(), why.data(), why.size());
+  client_ = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why.data(), why.size());
+  MUST(client_ != nullptr, why.data());
+  constexpr int longest_ms = 30'000;
+  const auto must = [](rd_kafka_error_t* error) { MUST(error == nullptr, rd_kafka_error_string(error)); };
+  must(rd_kafka_init_transactions(client_, longest_ms));
+  must(rd_kafka_begin_transaction(client_));
+  const std::string body = "of somebody else";
+  MUST(rd_kafka_producev(client_, RD_KAFKA_V_TOPIC(place.topic.c_str()), RD_KAFKA_V_PARTITION(0),
+                         RD_KAFKA_V_VALUE(const_cast<char*>(body.data()), body.size()),
+                         RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END) == RD_KAFKA_RESP_ERR_NO_ERROR,
+       "the message is taken");
+  MUST(rd_kafka_flush(client_, longest_ms) == RD_KAFKA_RESP_ERR_NO_ERROR, "the message is written");
+}
+
+OpenTransaction::~OpenTransaction() {
+  constexpr int longest_ms = 10'000;
+  if (rd_kafka_error_t* const error = rd_kafka_abort_transaction(client_, longest_ms)) rd_kafka_error_destroy(error);
+  rd_kafka_destroy(client_);
+}
+
 }  // namespace firstcome

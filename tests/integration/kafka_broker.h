@@ -9,6 +9,8 @@
 #include "journal/kafka_topic.h"
 #include "own_process.h"
 
+struct rd_kafka_s;
+
 namespace firstcome {
 
 /// A Kafka broker of this test alone, in a temporary folder, on free ports. Its jars are those of `./x servers up`, as
@@ -53,6 +55,18 @@ class KafkaBroker {
 Result<void> add_partitions(const KafkaPlace& place, std::size_t partitions);
 Result<void> delete_topic(const KafkaPlace& place);
 Result<void> set_config(const KafkaPlace& place, const kafka::Config& config);
+
+/// A message of somebody else who writes in a transaction, and leaves it open for as long as this lives.
+class OpenTransaction {
+ public:
+  explicit OpenTransaction(const KafkaPlace& place);
+  ~OpenTransaction();
+  OpenTransaction(const OpenTransaction&) = delete;
+  OpenTransaction& operator=(const OpenTransaction&) = delete;
+
+ private:
+  rd_kafka_s* client_ = nullptr;
+};
 
 /// The first `offset` messages of a partition are gone.
 Result<void> delete_records(const KafkaPlace& place, std::uint32_t partition, std::int64_t offset);

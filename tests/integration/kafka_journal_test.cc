@@ -451,6 +451,31 @@ TEST_F(KafkaJournalTest, a_topic_that_is_deleted_and_made_anew_ends_the_node) {
   EXPECT_EQ(follower_.count(), 2U) << "nothing of the new one was shown";
 }
 
+TEST_F(KafkaJournalTest, a_transaction_that_somebody_leaves_open_holds_nobody_up) {
+  make_and_open();
+  const OpenTransaction open(place_);
+  ASSERT_TRUE(journal_->append(ticket(1), {}));
+  EXPECT_TRUE(follower_.wait_for_entries(2));
+  EXPECT_EQ(journal_->stats().skipped, 1U);
+}
+
+TEST_F(KafkaJournalTest, a_topic_that_is_shorter_than_what_was_read_ends_the_node) {
+  make_and_open();
+  for (std::uint64_t number = 1; number <= 3; ++number) ASSERT_TRUE(journal_->append(ticket(number), {}));
+  ASSERT_TRUE(follower_.wait_for_entries(4));
+  const Installation same = journal_->installation();
+  ASSERT_TRUE(delete_topic(place_));
+  ASSERT_TRUE(
+      follower_.wait_until([&] { return admin().create(place_.topic, 1, 1, config(), answer_max).has_value(); }));
+  write_installation(same);
+  const auto heard = follower_.heard_count() + 1;  // one may be on its way
+  ASSERT_TRUE(follower_.wait_until([&] { return lost().has_value(); }));
+  EXPECT_EQ(lost()->kind, FaultKind::corrupt) << lost()->what;
+  EXPECT_LE(follower_.heard_count(), heard);
+  EXPECT_EQ(follower_.count(), 4U);
+  EXPECT_GE(journal_->kafka_stats().exchanged, 1U) << "another broker might have had it";
+}
+
 TEST_F(KafkaJournalTest, a_topic_that_is_made_unfit_is_not_read_until_it_is_mended) {
   make_and_open();
   ASSERT_FALSE(journal_->trouble());

@@ -29,6 +29,20 @@ def two_of_three_down(scene):
     return felt.by_users(scene)
 
 
+def leader_cut_off(scene):
+    """From the other brokers, but not from us: it takes all and acknowledges nothing, says that it is the leader, and that
+    nothing is new. Everybody has an answer before it is healed."""
+    read_anew = felt.more_of(scene, ["firstcome_journal_readers_total"])
+    name = scene.leader()
+    scene.servers.cut_off(name)
+    other = next(one for one in scene.brokers if one != name)
+    wait_until(lambda: scene.leader(other) != name, 20, "the others have another leader")
+    if scene.leader(name) != name:
+        raise Broken(f"{name} knows that it is the leader no more, so it was not cut off")
+    wait_until(lambda: scene.rush.poll() is not None, 100, "everybody has an answer")
+    return read_anew
+
+
 def partitions_added(scene):
     before = scene.tickets()
     scene.operate("add-partitions", str(PARTITIONS))
@@ -113,10 +127,11 @@ def made_anew(scene):
 
 
 ENDS_ITSELF = {"kafka: topic deleted and made anew"}  # no process is left that could answer
-OF_THREE = {"kafka: leader of three killed", "kafka: two of three down"}
+OF_THREE = {"kafka: leader of three killed", "kafka: two of three down", "kafka: leader of three cut off from the others"}
 CELLS = {
     "kafka: leader of three killed": leader_killed,
     "kafka: two of three down": two_of_three_down,
+    "kafka: leader of three cut off from the others": leader_cut_off,
     "kafka: partitions added": partitions_added,
     "kafka: messages delivered twice": delivered_twice,
     "kafka: messages that are no entries": poison,

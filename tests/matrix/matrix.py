@@ -3,8 +3,8 @@
 while it runs. When it has healed everybody must get a final answer, every coupon be written, and `firstcome verify` be
 exact over journal, store, histories and all processes; and the fault must have been felt, or the run shows nothing.
 
-FIRSTCOME names the program, TOXIPROXY the toxiproxy server, KAFKA_OPERATOR and CLOCK_AHEAD what
-CMake builds under these names.
+FIRSTCOME names the program, TOXIPROXY the toxiproxy server, KAFKA_OPERATOR, CLOCK_AHEAD and CUT_OFF
+what CMake builds under these names.
 """
 
 import argparse
@@ -27,7 +27,7 @@ import store_cells
 import world_cells
 from process import Broken
 from scene import Scene
-from servers import BASE, LINKS, ROOT, USER, Servers
+from servers import BASE, BROKERS, LINKS, ROOT, USER, Servers
 
 CELLS = {**control.CELLS, **basic_cells.CELLS, **gate_cells.CELLS, **store_cells.CELLS, **broker_cells.CELLS,
          **world_cells.CELLS}
@@ -38,7 +38,7 @@ FELT_S_MAX = 8
 
 def needed(name):
     """The servers of a cell."""
-    brokers = ["kafka-1", "kafka-2", "kafka-3"] if name in broker_cells.OF_THREE else ["kafka"]
+    brokers = BROKERS if name in broker_cells.OF_THREE else ["kafka"]
     redis = ["redis-primary", "redis-replica", "redis-sentinel"] if name in gate_cells.PREPARE else ["redis"]
     return brokers, redis
 
@@ -144,7 +144,7 @@ def main():
 
 def add_links(servers):
     for link in range(1, LINKS + 1):
-        for broker in ("kafka", "kafka-1", "kafka-2", "kafka-3"):
+        for broker in ("kafka", *BROKERS):
             port = servers.port(broker) + 10 * link
             servers.add_link(f"{broker}-{link}", port + 600, port + 500)
         servers.add_link(f"redis-{link}", BASE + 800 + link, servers.port("redis"))

@@ -135,15 +135,17 @@ class Scene:
         subprocess.run([os.environ["KAFKA_OPERATOR"], what, self.address(), self.topic, *more], check=check, timeout=60,
                        stdin=subprocess.DEVNULL, stderr=None if check else subprocess.DEVNULL)
 
-    def kcat(self, *words):
-        return subprocess.run(["kcat", "-b", self.address(), "-t", self.topic, *words], stdin=subprocess.DEVNULL,
+    def kcat(self, *words, address=None):
+        return subprocess.run(["kcat", "-b", address or self.address(), "-t", self.topic, *words], stdin=subprocess.DEVNULL,
                               capture_output=True, check=True, timeout=20).stdout
 
-    def partitions(self):
-        return json.loads(self.kcat("-L", "-J"))["topics"][0]["partitions"]
+    def partitions(self, address=None):
+        return json.loads(self.kcat("-L", "-J", address=address))["topics"][0]["partitions"]
 
-    def leader(self):
-        return self.brokers[self.partitions()[0]["leader"] - 1]
+    def leader(self, says=None):
+        """As that broker says."""
+        address = f"127.0.0.1:{self.servers.port(says)}" if says else None
+        return self.brokers[self.partitions(address)[0]["leader"] - 1]
 
     def read_messages(self, count):
         """The bodies of the last ones."""

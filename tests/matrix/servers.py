@@ -14,6 +14,7 @@ LINKS = 4  # one of each process
 TOXIPROXY_PORT = BASE + 999
 PORTS = {"redis": 379, "redis-replica": 380, "redis-sentinel": 381, "redis-primary": 383, "mariadb": 306, "kafka": 92,
          "kafka-1": 94, "kafka-2": 95, "kafka-3": 96}
+BROKERS = ["kafka-1", "kafka-2", "kafka-3"]
 USER = "firstcome"  # of MariaDB: root may write where read_only is set
 
 
@@ -21,7 +22,7 @@ class Servers:
     def __init__(self, folder):
         self.folder = folder
         self.environment = {**os.environ, "SERVERS_PORT": str(BASE), "SERVERS_FOLDER": folder,
-                            "SERVERS_LINKS": str(LINKS)}
+                            "SERVERS_LINKS": str(LINKS), "SERVERS_CUT_OFF": os.environ["CUT_OFF"]}
         self.proxy = None
 
     def port(self, name):
@@ -52,6 +53,14 @@ class Servers:
         os.kill(pid, signal.SIGKILL)
         while os.path.exists(f"/proc/{pid}"):
             time.sleep(0.01)
+
+    def cut_off(self, broker):
+        """From the other brokers, but not from clients."""
+        with open(self._cut(broker), "wb"):
+            pass
+
+    def _cut(self, broker):
+        return f"{self.folder}/{broker}/cut-off"
 
     def forget_copy(self, name):
         """So that a Redis that is started again is empty."""
@@ -116,6 +125,9 @@ class Servers:
 
     def heal(self):
         self._ask("POST", "/reset")
+        for broker in BROKERS:
+            if os.path.exists(self._cut(broker)):
+                os.remove(self._cut(broker))
 
 
 def metric(page, name):

@@ -2,7 +2,8 @@
 # loopback, on ports and in folders of their own (build/servers), as the present user; nothing of the system is touched.
 # Their addresses are in the variables below, under which tests find them. Who breaks servers wants a set of his own:
 # SERVERS_PORT and SERVERS_FOLDER put it elsewhere, and SERVERS_LINKS gives each broker so many more listeners, which tell
-# clients to come to the port 100 above: that of a proxy.
+# clients to come to the port 100 above: that of a proxy. SERVERS_CUT_OFF is preloaded into each of the three brokers
+# (tests/matrix/cut_off.cc).
 
 servers_base=${SERVERS_PORT:-17000}
 servers_folder=${SERVERS_FOLDER:-$root/build/servers}
@@ -147,7 +148,8 @@ server_answers() {
   case "$1" in
     redis*) [ "$(redis-cli -p "$2" ping 2>/dev/null)" = PONG ] ;;
     mariadb) mariadb-admin --no-defaults -h 127.0.0.1 -P "$2" -u root ping >/dev/null 2>&1 ;;
-    kafka*) (: <"/dev/tcp/127.0.0.1/$2") 2>/dev/null && kcat -b "127.0.0.1:$2" -L -m 2 >/dev/null 2>&1 ;;
+    # It names itself only when the controller has let it in.
+    kafka*) (: <"/dev/tcp/127.0.0.1/$2") 2>/dev/null && kcat -b "127.0.0.1:$2" -L -m 2 2>/dev/null | grep -q "broker .* at 127.0.0.1:$2" ;;
   esac
 }
 
@@ -222,6 +224,14 @@ kafka_start() {
     voters=1@127.0.0.1:$first,2@127.0.0.1:$((first + 1)),3@127.0.0.1:$((first + 2))
   fi
   local listeners=PLAINTEXT://127.0.0.1:$port advertised=PLAINTEXT://127.0.0.1:$port plain=PLAINTEXT:PLAINTEXT link
+  local between=PLAINTEXT preload=()
+  if [ "$name" != kafka ]; then
+    between=BROKERS
+    listeners+=,BROKERS://127.0.0.1:$((controller + 3)) advertised+=,BROKERS://127.0.0.1:$((controller + 3)) plain+=,BROKERS:PLAINTEXT
+    if [ -n "${SERVERS_CUT_OFF:-}" ]; then
+      preload=(env "LD_PRELOAD=$SERVERS_CUT_OFF" "CUT_OFF=$folder/cut-off:$((servers_base + 97)):$((servers_base + 102))")
+    fi
+  fi
   if [ "$name" = kafka ]; then
     # For clients that come by TLS, with the password of the tests: firstcome may do all, stranger what tests allow.
     local secure=SECURE://$TEST_KAFKA_SECURE
@@ -239,6 +249,7 @@ controller.quorum.voters=$voters
 controller.listener.names=CONTROLLER
 listeners=$listeners,CONTROLLER://127.0.0.1:$controller
 advertised.listeners=$advertised
+inter.broker.listener.name=$between
 listener.security.protocol.map=CONTROLLER:PLAINTEXT,$plain
 log.dirs=$folder/data
 auto.create.topics.enable=false
@@ -273,7 +284,7 @@ PROPERTIES
   elif [ "$name" = kafka ]; then
     with=("-XX:ArchiveClassesAtExit=$classes")
   fi
-  server_spawn "$name" java "-Xmx$memory" "-Xms$memory" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 "${with[@]}" -cp "$TEST_KAFKA_JARS/*" \
+  server_spawn "$name" "${preload[@]}" java "-Xmx$memory" "-Xms$memory" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 "${with[@]}" -cp "$TEST_KAFKA_JARS/*" \
     kafka.Kafka "$folder/server.properties"
 }
 
