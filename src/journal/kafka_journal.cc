@@ -28,7 +28,7 @@ constexpr Millis read_wait{20};
 constexpr Millis stop_ms_max{5000};  // for what is in flight
 constexpr Millis skipped_told_every{60'000};
 constexpr Millis offset_ms_max{10'000};   // how long a stamp tells how far the brokers' clock is off ours
-constexpr unsigned connections_max = 15;  // tried in a row: one of three brokers, each by chance, will know more
+constexpr unsigned exchange_pauses = 20;  // looks between two connections that were no better, at most
 
 }  // namespace
 
@@ -115,7 +115,7 @@ bool KafkaJournal::step(Millis wait) {
       return false;
     }
     show(messages_);
-    if (!read && !note_cut_short(read.error())) return false;
+    if (!read) note_cut_short(read.error());
     for (const KafkaKey& key : reader_.skipped_keys()) {
       if (key.node == node_) sender_->skipped(key.number);
     }
@@ -125,18 +125,17 @@ bool KafkaJournal::step(Millis wait) {
   return !lost_;
 }
 
-/// A leader that is cut off has nothing where others gave us something; so another is asked. False: nobody has.
-bool KafkaJournal::note_cut_short(const Fault& fault) {
-  if (++cut_short_in_a_row_ > connections_max) {
-    lose({FaultKind::corrupt, fault.what +
-                                  ". A part of the journal is gone: restore the topic from a backup or from another "
-                                  "replica"});
-    return false;
+/// A leader that is cut off has nothing where others gave us something: another is asked.
+void KafkaJournal::note_cut_short(const Fault& fault) {
+  if (!std::exchange(cut_short_told_, true)) {
+    log::warn("a broker has nothing where the journal is read: another connection is tried", {{"reason", fault.what}});
   }
-  log::warn("a broker has nothing where the journal is read: another connection is tried", {{"reason", fault.what}});
+  doubt_reader();
+}
+
+void KafkaJournal::doubt_reader() {
   std::lock_guard lock(watch_mutex_);
   is_cut_short_ = true;
-  return true;
 }
 
 /// While the topic may be another one than it was, nothing is read from it.
@@ -156,10 +155,13 @@ bool KafkaJournal::is_trusted(Millis wait) {
 /// With the lock. While the watching thread waits for it, nobody else has to do with the reader.
 void KafkaJournal::exchange_connection() {
   const auto exchanged = reader_.exchange(*next_connection_);
-  if (!exchanged) log::warn("another connection cannot read the journal", {{"reason", exchanged.error().what}});
+  if (exchanged) {
+    is_cut_short_ = false;
+    ++exchanged_;
+  } else {
+    log::warn("another connection cannot read the journal", {{"reason", exchanged.error().what}});
+  }
   next_connection_ = nullptr;
-  is_cut_short_ = false;
-  ++exchanged_;
   taken_.notify_all();
 }
 
@@ -187,9 +189,7 @@ void KafkaJournal::show(std::span<KafkaReader::Read> read) {
     read_ = reader_.reached();
   }
   tell_skipped();
-  if (batch_.empty()) return;
-  cut_short_in_a_row_ = 0;
-  follower_->shown(batch_);
+  if (!batch_.empty()) follower_->shown(batch_);
 }
 
 /// Once, and then of all that came in a minute: somebody may have taken the topic for his own.
@@ -239,6 +239,7 @@ void KafkaJournal::hear() {
     std::lock_guard lock(watch_mutex_);
     if (look_ && look_->asked == look->asked) look_.reset();
   }
+  cut_short_told_ = false;
   follower_->heard(look->asked + offset());
 }
 
@@ -285,7 +286,8 @@ bool KafkaJournal::check() {
   if (is_fit) {
     trouble_.reset();
   } else if (fits.error().retryable()) {
-    is_fit = !is_suspicious_ && !is_refused_;  // who does not say it again was as it must be a minute ago
+    is_fit =
+        !is_suspicious_ && !is_refused_ && !is_cut_short_;  // who does not say it again was as it must be a minute ago
   } else {
     if (fits.error().kind == FaultKind::corrupt) loss_ = fits.error();
     trouble_ = fits.error();
@@ -300,26 +302,11 @@ bool KafkaJournal::check() {
 }
 
 Fault KafkaJournal::told_less(const ToldEnds::Behind& behind) const {
-  Fault less{
+  return {
       FaultKind::unavailable,
-      fmt::format("the leader of topic {} [{}] says that it ends at {}, and it ended at {} before: is that broker "
-                  "cut off from the others?",
+      fmt::format("the leader of topic {} [{}] says that it ends at {}, and it ended at {} before: is that broker cut "
+                  "off from the others, or was a part of the topic lost?",
                   options_.place.topic, behind.partition, behind.end, behind.before)};
-  if (behind.times_in_a_row == 1) log::warn("another connection to the journal is tried", {{"reason", less.what}});
-  return less;
-}
-
-/// No connection tells as much as before. What was read and is gone is a loss; what was not, nobody was told of.
-std::optional<Fault> KafkaJournal::give_up(const ToldEnds::Behind& behind, const KafkaReader::Ends& read_before,
-                                           const KafkaReader::Ends& ends) {
-  if (auto whole = reader_.check_ends(read_before, ends); !whole) return whole.error();
-  log::error("entries that were acknowledged, and not read yet, are gone: did the brokers elect an unclean leader?",
-             {{"topic", options_.place.topic},
-              {"partition", behind.partition},
-              {"end", behind.end},
-              {"before", behind.before}});
-  told_ends_.give_up(behind);
-  return {};
 }
 
 /// With the lock, which is given up meanwhile.
@@ -339,16 +326,18 @@ void KafkaJournal::have_connection_exchanged(std::unique_lock<std::mutex>& lock)
 
 void KafkaJournal::watch() {
   Uptime check_due = options_.clock.uptime() + options_.check_every;
+  unsigned exchanges_in_a_row = 0;
   std::unique_lock lock(watch_mutex_);
   while (watching_) {
-    watch_wakes_.wait_for(lock, look_every, [this] { return !watching_; });
+    watch_wakes_.wait_for(lock, look_every * std::clamp(exchanges_in_a_row, 1U, exchange_pauses),
+                          [this] { return !watching_; });
     if (!watching_) return;
-    const KafkaReader::Ends read_before = read_;
+    const KafkaReader::Ends read = read_;
     const bool was_refused = is_refused_;
     const bool was_cut_short = is_cut_short_;
     const bool was_suspicious = is_suspicious_ || was_refused || was_cut_short;
     lock.unlock();
-    told_ends_.learn(read_before);
+    told_ends_.learn(read);
     told_ends_.learn(sender_->acknowledged());
     Time asked = options_.clock.now();
     auto ends = ask_ends();
@@ -361,8 +350,8 @@ void KafkaJournal::watch() {
     }
     const auto behind = ends ? told_ends_.look(*ends) : std::nullopt;
     const auto less = behind ? std::optional(told_less(*behind)) : std::nullopt;
-    std::optional<Fault> loss;
-    if (behind && behind->times_in_a_row > connections_max) loss = give_up(*behind, read_before, *ends);
+    if (less && exchanges_in_a_row == 0)
+      log::warn("another connection to the journal is tried", {{"reason", less->what}});
     lock.lock();
     is_suspicious_ = !ends || !fits || behind;
     if (was_refused && !is_suspicious_) is_refused_ = false;
@@ -370,8 +359,8 @@ void KafkaJournal::watch() {
     away_ = ends ? less : std::optional(ends.error());
     if (ends && !behind) looked_at_ = options_.clock.uptime();
     if (behind) look_.reset();
-    if (loss) loss_ = loss;
-    if (behind || was_cut_short) have_connection_exchanged(lock);
+    exchanges_in_a_row = behind || was_cut_short ? exchanges_in_a_row + 1 : 0;
+    if (exchanges_in_a_row > 0) have_connection_exchanged(lock);
     if (is_suspicious_) continue;
     lag_ = 0;
     for (const auto& [partition, end] : *ends) {

@@ -30,12 +30,13 @@ namespace firstcome {
 ///              after `append_ms_max` is given up: told as failed if it cannot have been written, else neither. Where
 ///              the producer breaks, another one takes its place, and the tickets without a report are sent once more;
 ///              an operator's entry is not.
-///   Leaders    who tells less than was told before is the leader no more (told_ends.h), though he says that he is:
-///              nothing is read from him, and others are asked.
+///   Leaders    who tells less than was told before is the leader no more (told_ends.h), though he says that he is, or
+///              entries are lost: nothing is shown or heard until another connection finds who has what was there.
+///              Not seen: that there is a newer leader of whom nobody has told this process.
 ///   Fails      a topic that does not keep the promises is refused at the start. Afterwards trouble() tells, and
-///              nothing is shown or heard until it is mended. Where an entry that was shown is gone, another topic
-///              stands in its place, or an entry cannot be read, on_journal_lost() ends the process: this node must
-///              not answer from a journal that is not that of the others.
+///              nothing is shown or heard until it is mended. Where something else stands in the place of what was
+///              read, or an entry cannot be read, on_journal_lost() ends the process: this node must not answer from a
+///              journal that is not that of the others.
 class KafkaJournal final : public Journal {
  public:
   struct Options {
@@ -84,6 +85,9 @@ class KafkaJournal final : public Journal {
   KafkaStats kafka_stats() const;
   const KafkaSender::Stats& sender_stats() const { return sender_->stats(); }
 
+  /// The reader gets another connection. Any thread; from outside for tests, as if a broker had nothing where it reads.
+  void doubt_reader();
+
   /// For tests: as if the brokers had broken the producer's sequence.
   void break_producer() { sender_->break_producer(); }
 
@@ -99,7 +103,7 @@ class KafkaJournal final : public Journal {
   void run();
   bool step(Millis wait);
   bool is_trusted(Millis wait);
-  bool note_cut_short(const Fault& fault);
+  void note_cut_short(const Fault& fault);
   void exchange_connection();
   void show(std::span<KafkaReader::Read> read);
   void tell_skipped();
@@ -115,8 +119,6 @@ class KafkaJournal final : public Journal {
   Result<KafkaReader::Ends> ask_ends();
   bool check();
   Fault told_less(const ToldEnds::Behind& behind) const;
-  std::optional<Fault> give_up(const ToldEnds::Behind& behind, const KafkaReader::Ends& read_before,
-                               const KafkaReader::Ends& ends);
   void have_connection_exchanged(std::unique_lock<std::mutex>& lock);
   template <class Ask>
   auto timed(Calls& calls, Ask ask);
@@ -147,8 +149,8 @@ class KafkaJournal final : public Journal {
   std::uint64_t lag_ = 0;
   Calls ends_calls_, check_calls_;
 
-  ToldEnds told_ends_;               // of the watching thread
-  unsigned cut_short_in_a_row_ = 0;  // of the journal's thread
+  ToldEnds told_ends_;           // of the watching thread
+  bool cut_short_told_ = false;  // to the log; of the journal's thread
 
   Millis offset_{0};  // the brokers' clock minus ours, as long as it is known
   Uptime offset_known_until_{};

@@ -1,6 +1,7 @@
 #include "journal/kafka_reader.h"
 
 #include <fmt/format.h>
+#include <xxhash.h>
 
 #include <algorithm>
 #include <cstring>
@@ -133,7 +134,26 @@ Result<KafkaReader> KafkaReader::open(const KafkaPlace& place) {
   return reader;
 }
 
+/// Who goes on by another connection sees that it has what was read so far.
+Result<bool> KafkaReader::is_last_again(const kafka::Message& message) {
+  const std::uint64_t hash = XXH3_64bits_withSeed(message.body.data(), message.body.size(),
+                                                  XXH3_64bits(message.key.data(), message.key.size()));
+  Last& last = last_[message.partition];
+  const bool is_due = std::exchange(last.is_due_again, false);
+  const bool is_same = message.offset == last.offset && message.stamp == last.stamp && hash == last.hash;
+  if (is_due && !is_same) {
+    return damaged(place_, message.partition, last.offset,
+                   "another message than the one that was read: a part of the topic was lost, and others stand in its "
+                   "place");
+  }
+  last = {.offset = message.offset, .stamp = message.stamp, .hash = hash};
+  return is_due;
+}
+
 Result<void> KafkaReader::take(const kafka::Message& message, std::vector<Read>& into) {
+  const auto again = is_last_again(message);
+  if (!again) return fail(again.error());
+  if (*again) return {};
   auto entry = decode(message.body);
   if (!entry && entry.error().kind == FaultKind::corrupt) {
     return damaged(place_, message.partition, message.offset, entry.error().what);
@@ -188,6 +208,7 @@ Result<void> KafkaReader::read(Millis wait, std::vector<Read>& into) {
     if (fault) return;
     if (auto taken = take(message, into); !taken) fault = taken.error();
   });
+  if (fault) return fail(*fault);  // first: what stands behind it is left out
   if (!polled) {
     Fault lost = polled.error();
     if (lost.kind == FaultKind::corrupt) {
@@ -196,7 +217,6 @@ Result<void> KafkaReader::read(Millis wait, std::vector<Read>& into) {
     }
     return fail(std::move(lost));
   }
-  if (fault) return fail(*fault);
   return {};
 }
 
@@ -210,18 +230,6 @@ KafkaReader::Ends KafkaReader::reached() const {
   Ends ends;
   for (const std::uint32_t partition : partitions_) ends[partition] = consumer_.reached(partition);
   return ends;
-}
-
-Result<void> KafkaReader::check_ends(const Ends& read_before, const Ends& ends) const {
-  for (const auto& [partition, end] : ends) {
-    const std::int64_t reached = read_before.at(partition);
-    if (end >= reached) continue;
-    return damaged(place_, partition, end,
-                   fmt::format("the partition ends here, but entries up to position {} have been shown: the topic was "
-                               "cut, or made anew",
-                               reached));
-  }
-  return {};
 }
 
 Result<KafkaReader::Ends> KafkaReader::check_begin(Millis longest) const {
@@ -241,7 +249,10 @@ Result<KafkaReader::Ends> KafkaReader::check_begin(Millis longest) const {
 }
 
 Result<void> KafkaReader::exchange(kafka::Consumer& other) {
-  if (auto assigned = other.assign(reached()); !assigned) return assigned;
+  Ends from = reached();
+  for (const auto& [partition, last] : last_) from[partition] = last.offset;
+  if (auto assigned = other.assign(from); !assigned) return assigned;
+  for (auto& [partition, last] : last_) last.is_due_again = true;
   std::swap(consumer_, other);
   return {};
 }

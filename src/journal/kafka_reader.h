@@ -31,8 +31,9 @@ struct KafkaKey {
 ///   Skipped    a message that is no entry of ours, wherever it stands, or that has a client's stamp, which is nobody's
 ///              time: so it is for everybody who reads it. Counted.
 ///   Fails      corrupt: a damaged entry, a first entry that is no installation, or one of another installation than
-///              partition 0's. misconfigured: an entry of a newer firstcome; an installation with a client's stamp.
-///              unavailable: the broker says that there is nothing where it reads; another connection is needed.
+///              partition 0's; another message than was read, after exchange(). misconfigured: an entry of a newer
+///              firstcome; an installation with a client's stamp. unavailable: the broker says that there is nothing
+///              where it reads; another connection is needed.
 ///   Threads    one at a time; ends() from another one too.
 class KafkaReader {
  public:
@@ -60,9 +61,6 @@ class KafkaReader {
   /// Up to where each partition has been read.
   Ends reached() const;
 
-  /// What had been read before its end was asked for must be there; else the topic was cut, or made anew.
-  Result<void> check_ends(const Ends& read_before, const Ends& ends) const;
-
   /// Is the first entry still the one that was read? A topic that was deleted and made anew has another one. And does
   /// each partition still begin with its first entry? Returns the ends, as a connection of its own was told.
   Result<Ends> check_begin(Millis longest) const;
@@ -70,7 +68,8 @@ class KafkaReader {
   /// Another connection, which may find other leaders than that of this reader.
   Result<kafka::Consumer> connect() const { return kafka::Consumer::open(place_.access, place_.topic); }
 
-  /// Goes on from where it is by that one, and hands back the one that it had. Not beside another call.
+  /// Goes on by that one from the last message of each partition, which must be the one that was read, and hands back
+  /// the connection that it had. Not beside another call.
   Result<void> exchange(kafka::Consumer& other);
 
   /// Why nothing comes, if a broker refuses to give it.
@@ -83,7 +82,15 @@ class KafkaReader {
  private:
   KafkaReader(KafkaPlace place, kafka::Consumer consumer, const Installation& installation)
       : place_(std::move(place)), consumer_(std::move(consumer)), installation_(installation) {}
+  struct Last {  // message that was read of a partition
+    std::int64_t offset = 0;
+    Time stamp;
+    std::uint64_t hash = 0;
+    bool is_due_again = false;  // by the present connection
+  };
+
   Result<void> take(const kafka::Message& message, std::vector<Read>& into);
+  Result<bool> is_last_again(const kafka::Message& message);
   void skip(const kafka::Message& message);
 
   KafkaPlace place_;
@@ -91,6 +98,7 @@ class KafkaReader {
   Installation installation_;
   std::vector<std::uint32_t> partitions_;
   std::vector<bool> installed_;  // by partition
+  std::map<std::uint32_t, Last> last_;
   std::uint64_t skipped_ = 0;
   std::pair<std::uint32_t, std::int64_t> skipped_last_;  // partition and offset
   std::vector<KafkaKey> skipped_keys_;

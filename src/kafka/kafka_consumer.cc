@@ -74,7 +74,7 @@ Result<Consumer> Consumer::open(const Access& access, const std::string& topic) 
       {"group.id", "firstcome"},
       {"enable.auto.commit", "false"},
       {"enable.auto.offset.store", "false"},
-      {"auto.offset.reset", "error"},  // an offset that is not there is a lost journal, and not the newest message
+      {"auto.offset.reset", "error"},  // where nothing is there is no reason to go on at the newest message
       {"enable.partition.eof", "true"},
       // By default a transaction that somebody else leaves open holds us up; none of our messages is in one.
       {"isolation.level", "read_uncommitted"},

@@ -28,7 +28,7 @@ class Producer {
     std::uint64_t number = 0;  ///< that send() was given
     Delivery delivery = Delivery::done;
     std::uint32_t partition = 0;
-    std::int64_t offset = -1;                 ///< where one that is done stands; -1: not known
+    std::int64_t offset = -1;                 ///< where one that is done stands; negative: not known
     std::span<const std::uint8_t> key, body;  ///< of the message, to send it again
     /// Of one that is not done; misconfigured: the brokers refuse what we may not do.
     Fault why{FaultKind::unavailable, ""};

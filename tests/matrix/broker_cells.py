@@ -40,6 +40,8 @@ def leader_cut_off(scene):
     if scene.leader(name) != name:
         raise Broken(f"{name} knows that it is the leader no more, so it was not cut off")
     wait_until(lambda: scene.rush.poll() is not None, 100, "everybody has an answer")
+    scene.servers.heal()
+    wait_until(lambda: scene.leader(name) != name, 20, f"{name} has heard of the other leader")
     return read_anew
 
 
