@@ -75,7 +75,7 @@ void DistributedAdapters::write_metrics(metrics::Page& page) const {
   page.gauge("firstcome_journal_silent_seconds", "Time since the brokers last said where the topic ends.",
              journal.silent_seconds);
   page.counter("firstcome_journal_readers_total",
-               "Connections that read, and were given up for another: a broker told less than before.",
+               "Connections that read, and were given up for another: a broker was away, or told less than before.",
                static_cast<double>(journal.exchanged));
   for (const auto& [call, calls] : {std::pair("ends", journal.ends), std::pair("check", journal.checks)}) {
     const metrics::Labels label{{"call", call}};

@@ -27,8 +27,8 @@ constexpr Millis start_ms_max{10'000};  // without a message, while there should
 constexpr Millis read_wait{20};
 constexpr Millis stop_ms_max{5000};  // for what is in flight
 constexpr Millis skipped_told_every{60'000};
-constexpr Millis offset_ms_max{10'000};   // how long a stamp tells how far the brokers' clock is off ours
-constexpr unsigned exchange_pauses = 20;  // looks between two connections that were no better, at most
+constexpr Millis offset_ms_max{10'000};  // how long a stamp tells how far the brokers' clock is off ours
+constexpr unsigned exchange_pauses = 4;  // looks between two connections that were no better, at most
 
 }  // namespace
 
@@ -135,17 +135,17 @@ void KafkaJournal::note_cut_short(const Fault& fault) {
 
 void KafkaJournal::doubt_reader() {
   std::lock_guard lock(watch_mutex_);
-  is_cut_short_ = true;
+  is_doubted_ = true;
 }
 
 /// While the topic may be another one than it was, nothing is read from it.
 bool KafkaJournal::is_trusted(Millis wait) {
   std::unique_lock lock(watch_mutex_);
-  if (next_connection_) exchange_connection();
+  if (next_connection_) take_connection();
   // Who refused to give messages says so once, and may have none to give when he does no more: only a check tells.
   is_refused_ = is_refused_ || (!refusal_ && reader_.refusal());
   refusal_ = reader_.refusal();
-  const auto trusts = [this] { return !is_suspicious_ && !is_refused_ && !is_cut_short_; };
+  const auto trusts = [this] { return !is_suspicious_ && !is_refused_ && !is_doubted_; };
   if (!trusts_.wait_for(lock, wait, trusts)) return false;
   if (refusal_) reader_.forget_refusal();
   refusal_.reset();
@@ -153,10 +153,10 @@ bool KafkaJournal::is_trusted(Millis wait) {
 }
 
 /// With the lock. While the watching thread waits for it, nobody else has to do with the reader.
-void KafkaJournal::exchange_connection() {
+void KafkaJournal::take_connection() {
   const auto exchanged = reader_.exchange(*next_connection_);
   if (exchanged) {
-    is_cut_short_ = false;
+    is_doubted_ = false;
     ++exchanged_;
   } else {
     log::warn("another connection cannot read the journal", {{"reason", exchanged.error().what}});
@@ -287,7 +287,7 @@ bool KafkaJournal::check() {
     trouble_.reset();
   } else if (fits.error().retryable()) {
     is_fit =
-        !is_suspicious_ && !is_refused_ && !is_cut_short_;  // who does not say it again was as it must be a minute ago
+        !is_suspicious_ && !is_refused_ && !is_doubted_;  // who does not say it again was as it must be a minute ago
   } else {
     if (fits.error().kind == FaultKind::corrupt) loss_ = fits.error();
     trouble_ = fits.error();
@@ -309,19 +309,28 @@ Fault KafkaJournal::told_less(const ToldEnds::Behind& behind) const {
                   options_.place.topic, behind.partition, behind.end, behind.before)};
 }
 
-/// With the lock, which is given up meanwhile.
-void KafkaJournal::have_connection_exchanged(std::unique_lock<std::mutex>& lock) {
+/// With the lock, which is given up meanwhile. Returns the connection that was given up.
+std::optional<kafka::Consumer> KafkaJournal::exchange_connection(std::unique_lock<std::mutex>& lock) {
   lock.unlock();
   auto connection = reader_.connect();
   if (!connection) log::warn("no other connection to the journal", {{"reason", connection.error().what}});
   lock.lock();
-  if (!connection) return;
+  if (!connection) return {};
   next_connection_ = &*connection;
   taken_.wait(lock, [this] { return !next_connection_ || !watching_; });
   next_connection_ = nullptr;
-  lock.unlock();
-  connection = fail(FaultKind::unavailable, "");  // the one that was given up ends, which may take its time
-  lock.lock();
+  return std::move(*connection);
+}
+
+/// With the lock.
+void KafkaJournal::note_ends(Time asked, KafkaReader::Ends ends, bool is_first) {
+  lag_ = 0;
+  for (const auto& [partition, end] : ends) {
+    lag_ += static_cast<std::uint64_t>(std::max<std::int64_t>(end - read_.at(partition), 0));
+  }
+  // One that waits to be reached stays: else whoever is always a little behind would never be told. But not one from
+  // before the brokers were away.
+  if (!look_ || is_first) look_ = Look{.asked = asked, .ends = std::move(ends)};
 }
 
 void KafkaJournal::watch() {
@@ -334,8 +343,8 @@ void KafkaJournal::watch() {
     if (!watching_) return;
     const KafkaReader::Ends read = read_;
     const bool was_refused = is_refused_;
-    const bool was_cut_short = is_cut_short_;
-    const bool was_suspicious = is_suspicious_ || was_refused || was_cut_short;
+    const bool was_doubted = is_doubted_;
+    const bool was_suspicious = is_suspicious_ || was_refused || was_doubted;
     lock.unlock();
     told_ends_.learn(read);
     told_ends_.learn(sender_->acknowledged());
@@ -359,16 +368,14 @@ void KafkaJournal::watch() {
     away_ = ends ? less : std::optional(ends.error());
     if (ends && !behind) looked_at_ = options_.clock.uptime();
     if (behind) look_.reset();
-    exchanges_in_a_row = behind || was_cut_short ? exchanges_in_a_row + 1 : 0;
-    if (exchanges_in_a_row > 0) have_connection_exchanged(lock);
-    if (is_suspicious_) continue;
-    lag_ = 0;
-    for (const auto& [partition, end] : *ends) {
-      lag_ += static_cast<std::uint64_t>(std::max<std::int64_t>(end - read_.at(partition), 0));
-    }
-    // One that waits to be reached stays: else whoever is always a little behind would never be told. But not one from
-    // before the brokers were away.
-    if (!look_ || was_suspicious) look_ = Look{.asked = asked, .ends = std::move(*ends)};
+    if (!ends) is_doubted_ = true;  // while it was away, it may have lost what was read, and others may have filled it
+    std::optional<kafka::Consumer> given_up;
+    exchanges_in_a_row = ends && (behind || was_doubted) ? exchanges_in_a_row + 1 : 0;
+    if (exchanges_in_a_row > 0) given_up = exchange_connection(lock);
+    if (!is_suspicious_) note_ends(asked, std::move(*ends), was_suspicious);
+    lock.unlock();
+    given_up.reset();  // which may take its time
+    lock.lock();
   }
 }
 

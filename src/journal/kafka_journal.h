@@ -32,7 +32,7 @@ namespace firstcome {
 ///              an operator's entry is not.
 ///   Leaders    who tells less than was told before is the leader no more (told_ends.h), though he says that he is, or
 ///              entries are lost: nothing is shown or heard until another connection finds who has what was there.
-///              Not seen: that there is a newer leader of whom nobody has told this process.
+///              Not seen: a newer leader of whom nobody has told this process.
 ///   Fails      a topic that does not keep the promises is refused at the start. Afterwards trouble() tells, and
 ///              nothing is shown or heard until it is mended. Where something else stands in the place of what was
 ///              read, or an entry cannot be read, on_journal_lost() ends the process: this node must not answer from a
@@ -104,7 +104,7 @@ class KafkaJournal final : public Journal {
   bool step(Millis wait);
   bool is_trusted(Millis wait);
   void note_cut_short(const Fault& fault);
-  void exchange_connection();
+  void take_connection();
   void show(std::span<KafkaReader::Read> read);
   void tell_skipped();
   void learn_offset(Millis least, Millis most);
@@ -119,7 +119,8 @@ class KafkaJournal final : public Journal {
   Result<KafkaReader::Ends> ask_ends();
   bool check();
   Fault told_less(const ToldEnds::Behind& behind) const;
-  void have_connection_exchanged(std::unique_lock<std::mutex>& lock);
+  std::optional<kafka::Consumer> exchange_connection(std::unique_lock<std::mutex>& lock);
+  void note_ends(Time asked, KafkaReader::Ends ends, bool is_first);
   template <class Ask>
   auto timed(Calls& calls, Ask ask);
 
@@ -140,7 +141,7 @@ class KafkaJournal final : public Journal {
   std::optional<Fault> away_;            // of brokers that did not say, when asked last, where the topic ends now
   bool is_suspicious_ = false;  // the brokers were away, or something is wrong: checked before anything is read
   bool is_refused_ = false;     // a broker gave us no messages, and no check has passed since
-  bool is_cut_short_ = false;   // a broker has nothing where we read, and no other connection was tried since
+  bool is_doubted_ = false;     // the reader goes on by another connection only, which shows what it read last
   kafka::Consumer* next_connection_ = nullptr;  // the watching thread waits until it is taken
   std::condition_variable trusts_, taken_;
   std::uint64_t exchanged_ = 0;

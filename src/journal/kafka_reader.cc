@@ -223,6 +223,7 @@ Result<void> KafkaReader::read(Millis wait, std::vector<Read>& into) {
 Result<KafkaReader::Ends> KafkaReader::ends(Millis longest) { return consumer_.ends(partitions_, longest); }
 
 bool KafkaReader::has_reached(const Ends& ends) const {
+  if (std::ranges::any_of(last_, [](const auto& last) { return last.second.is_due_again; })) return false;
   return std::ranges::all_of(ends, [&](const auto& end) { return consumer_.reached(end.first) >= end.second; });
 }
 
