@@ -51,9 +51,9 @@ bool is_cut(int socket) {
   return is;
 }
 
-template <auto* own, class... Arguments>
+template <auto* Own, class... Arguments>
 ssize_t unless_cut(const char* name, int socket, Arguments... arguments) {
-  static const auto real = reinterpret_cast<decltype(own)>(::dlsym(RTLD_NEXT, name));
+  static const auto real = reinterpret_cast<decltype(Own)>(::dlsym(RTLD_NEXT, name));
   if (!is_cut(socket)) return real(socket, arguments...);
   errno = ECONNRESET;
   return -1;
