@@ -40,6 +40,17 @@ class IssuerTest : public testing::Test {
     const auto checked = issuer_->check();
     ASSERT_TRUE(checked) << checked.error().what;
   }
+  /// The place is its own since the first one has worked for a while, at 10 a second.
+  std::unique_ptr<Issuer> spare_of_a_first() {
+    open("lunch", 1000, 10.0);
+    win("lunch", 100);
+    start({.holder = "spare"});
+    auto spare = std::move(issuer_);
+    start({.holder = "first"});
+    run(Millis(1500));
+    store_.at_work = "spare";
+    return spare;
+  }
   /// Steps whenever the issuer asks for it.
   void run(Issuer& issuer, Millis during) {
     const Uptime end = clock_.uptime() + during;
@@ -185,13 +196,7 @@ TEST_F(IssuerTest, the_rate_holds_over_an_outage_and_a_restart) {
 }
 
 TEST_F(IssuerTest, the_rate_holds_when_a_spare_takes_over) {
-  open("lunch", 1000, 10.0);
-  win("lunch", 100);
-  start({.holder = "spare"});
-  auto spare = std::move(issuer_);
-  start({.holder = "first"});
-  run(Millis(1500));
-  store_.at_work = "spare";
+  auto spare = spare_of_a_first();
   issuer_ = std::move(spare);
   run(Millis(3000));
   EXPECT_LE(most_in_a_second(rows("lunch")), 10U);
@@ -200,13 +205,7 @@ TEST_F(IssuerTest, the_rate_holds_when_a_spare_takes_over) {
 }
 
 TEST_F(IssuerTest, who_comes_to_work_counts_what_the_other_one_sent_in_vain) {
-  open("lunch", 1000, 10.0);
-  win("lunch", 100);
-  start({.holder = "spare"});
-  auto spare = std::move(issuer_);
-  start({.holder = "first"});
-  run(Millis(1500));
-  store_.at_work = "spare";
+  auto spare = spare_of_a_first();
   run(*spare, Millis(3000));  // knows the last row
   const std::size_t before = rows("lunch").size();
   store_.at_work = "other";  // whose rows are undone, whenever they came

@@ -141,7 +141,7 @@ void KafkaJournal::doubt_reader() {
 /// While the topic may be another one than it was, nothing is read from it.
 bool KafkaJournal::is_trusted(Millis wait) {
   std::unique_lock lock(watch_mutex_);
-  if (next_connection_) take_connection();
+  if (next_connection_) take_connection(lock);
   // Who refused to give messages says so once, and may have none to give when he does no more: only a check tells.
   is_refused_ = is_refused_ || (!refusal_ && reader_.refusal());
   refusal_ = reader_.refusal();
@@ -153,16 +153,18 @@ bool KafkaJournal::is_trusted(Millis wait) {
 }
 
 /// With the lock. While the watching thread waits for it, nobody else has to do with the reader.
-void KafkaJournal::take_connection() {
+void KafkaJournal::take_connection(std::unique_lock<std::mutex>& lock) {
   const auto exchanged = reader_.exchange(*next_connection_);
+  next_connection_ = nullptr;
+  taken_.notify_all();
   if (exchanged) {
     is_doubted_ = false;
     ++exchanged_;
-  } else {
-    log::warn("another connection cannot read the journal", {{"reason", exchanged.error().what}});
+    return;
   }
-  next_connection_ = nullptr;
-  taken_.notify_all();
+  lock.unlock();  // a log may be slow
+  log::warn("another connection cannot read the journal", {{"reason", exchanged.error().what}});
+  lock.lock();
 }
 
 void KafkaJournal::show(std::span<KafkaReader::Read> read) {

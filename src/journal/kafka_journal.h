@@ -104,7 +104,7 @@ class KafkaJournal final : public Journal {
   bool step(Millis wait);
   bool is_trusted(Millis wait);
   void note_cut_short(const Fault& fault);
-  void take_connection();
+  void take_connection(std::unique_lock<std::mutex>& lock);
   void show(std::span<KafkaReader::Read> read);
   void tell_skipped();
   void learn_offset(Millis least, Millis most);

@@ -56,8 +56,8 @@ def felt_by_now(felt):
 def run_cell(program, servers, folder, name, fault):
     """How much was felt. `fault` happens in the rush, heals, and returns how to count that."""
     brokers, redis = needed(name)
+    servers.heal()  # first: a broker that is cut off does not come up
     servers.up(*redis, "mariadb", *brokers)
-    servers.heal()
     scene = Scene(program, servers, folder, brokers)
     try:
         PREPARE.get(name, lambda _: None)(scene)

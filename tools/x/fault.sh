@@ -7,7 +7,8 @@ run_fault() {
   fault_tools
   local made=$root/build/release
   FIRSTCOME=$made/firstcome KAFKA_OPERATOR=$made/tests/integration/kafka_operator \
-    CLOCK_AHEAD=$made/tests/matrix/clock_ahead.so CUT_OFF=$made/tests/matrix/cut_off.so python3 -B "$root/tests/matrix/matrix.py" "$@" </dev/null ||
+    CLOCK_AHEAD=$made/tests/matrix/clock_ahead.so CUT_OFF=$made/tests/matrix/cut_off.so \
+    python3 -B "$root/tests/matrix/matrix.py" "$@" </dev/null ||
     stop "the matrix failed: the cells are above, with what broke; ./x fault --cell NAME runs one"
 }
 
